@@ -1,0 +1,107 @@
+"""Checks of arguments: one clear error that names the culprit, before any work is done."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+TOLERANCE = 1e-8
+"""How far from one a float64 row of probabilities may sum; what float32 tables need is `FLOAT32_TOLERANCE`."""
+FLOAT32_TOLERANCE = 1e-5
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """Return `value` as an int of at least `least`, else raise a ValueError that names it."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer()) or hasattr(value, "__index__")
+    if isinstance(value, bool) or not whole:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    number = int(value)  # type: ignore[call-overload]
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def check_fraction(name: str, value: float, *, low: float = 0.0, high: float = 1.0) -> float:
+    """Return `value` as a float inside [low, high], else raise a ValueError that names it."""
+    number = float(value)
+    if math.isnan(number) or not low <= number <= high:
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
+    return number
+
+
+def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Tensor, "..."]:
+    """Return `table` as float64 distributions over its last `axes` axes, each summing to exactly one in rounding.
+
+    Args:
+        name: What the caller calls it.
+        table: Array-like of probabilities.
+        axes: Over how many trailing axes one distribution extends.
+
+    Raises:
+        ValueError: NaN or infinite, negative, or a distribution whose sum is off by more than rounding.
+    """
+    raw = torch.as_tensor(table)
+    tolerance = FLOAT32_TOLERANCE if raw.dtype in (torch.float32, torch.float16, torch.bfloat16) else TOLERANCE
+    probs = raw.to(torch.float64)
+    if probs.dim() < axes or probs.numel() == 0:
+        raise ValueError(f"{name} must have at least {axes} axes and no empty one, got shape {tuple(probs.shape)}")
+    if not bool(torch.isfinite(probs).all()):
+        raise ValueError(f"{name} has NaN or infinite entries, first at {_first(~torch.isfinite(probs))}")
+    if bool((probs < 0).any()):
+        raise ValueError(f"{name} has negative entries, first at {_first(probs < 0)}")
+    totals = probs.sum(dim=tuple(range(probs.dim() - axes, probs.dim())), keepdim=True)
+    wrong = (totals - 1).abs() > tolerance
+    if bool(wrong.any()):
+        row = _first(wrong)
+        raise ValueError(f"{name} must sum to one along its last {axes} axes: {row[: -axes or None]} sums to "
+                         f"{float(totals[row]):.9g}")
+    return probs / totals
+
+
+def check_tokens(
+    tokens: object, vocab_size: int, *, holes: bool, device: torch.device | str = "cpu", name: str = "tokens"
+) -> Int[Tensor, "B L"]:
+    """Return `tokens` as an int64 (B, L) tensor on `device` with every id in range.
+
+    Args:
+        tokens: Array-like of ids.
+        vocab_size: V; ids run from 0 to V − 1, and V marks a hole.
+        holes: Whether holes are allowed.
+        device: Where the result lives.
+        name: What the caller calls it.
+
+    Raises:
+        ValueError: Wrong shape, dtype or range, or a hole where none may be.
+    """
+    ids = torch.as_tensor(tokens)
+    if ids.dtype.is_floating_point or ids.dtype == torch.bool or ids.is_complex():
+        raise ValueError(f"{name} must hold integers, got {ids.dtype}")
+    if ids.dim() != 2 or ids.shape[1] == 0:
+        raise ValueError(f"{name} must have shape (batch, length) with length >= 1, got {tuple(ids.shape)}")
+    ids = ids.to(device=device, dtype=torch.int64)
+    if ids.numel():
+        low, high = (int(v) for v in torch.aminmax(ids))
+        if high == vocab_size and not holes:
+            raise ValueError(f"{name} has a hole (mask_id {vocab_size}) at {_first(ids == vocab_size)}; "
+                             "complete sequences are needed here, log_marginal takes holes")
+        if low < 0 or high > vocab_size:
+            culprit = _first((ids < 0) | (ids > vocab_size))
+            raise ValueError(f"{name} has id {int(ids[culprit])} at {culprit}, outside 0 … {vocab_size - 1}"
+                             + (f" ({vocab_size} marks a hole)" if holes else ""))
+    return ids
+
+
+def check_mask(name: str, mask: object, like: Int[Tensor, "B L"]) -> Bool[Tensor, "B L"]:
+    """Return `mask` as a bool tensor of the shape and device of `like`, else raise a ValueError that names it."""
+    flags = torch.as_tensor(mask)
+    if flags.dtype != torch.bool or flags.shape != like.shape:
+        raise ValueError(f"{name} must be bool of shape {tuple(like.shape)}, got {flags.dtype} {tuple(flags.shape)}")
+    return flags.to(like.device)
+
+
+def _first(wrong: Tensor) -> tuple[int, ...]:
+    """Index of the first True."""
+    return tuple(int(i) for i in wrong.nonzero()[0])

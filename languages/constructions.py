@@ -1,0 +1,28 @@
+"""The hard and the easy cases of the theory."""
+
+from __future__ import annotations
+
+import torch
+
+from languages.checks import check_count
+from languages.hidden_markov import HMMLanguage
+
+
+def copy_pairs(num_symbols: int) -> HMMLanguage:
+    """Independent pairs (a, a), a uniform on k symbols, as a hidden Markov model with 2k states.
+
+    The constructive linear lower bound on SER: under every Bernoulli schedule of reveal probabilities w,
+    SER = 1 − (1 − (1 − 1/k) Σ_k w_k²)^{L/2}. An odd length ends in a lone symbol.
+
+    Args:
+        num_symbols: k ≥ 1, also the vocabulary size.
+    """
+    k = check_count("num_symbols", num_symbols)
+    first, second = slice(0, k), slice(k, 2 * k)
+    initial = torch.zeros(2 * k, dtype=torch.float64)
+    initial[first] = 1 / k
+    transition = torch.zeros(2 * k, 2 * k, dtype=torch.float64)
+    transition[first, second] = torch.eye(k, dtype=torch.float64)
+    transition[second, first] = 1 / k
+    emission = torch.eye(k, dtype=torch.float64).repeat(2, 1)
+    return HMMLanguage(initial, transition, emission, name=f"copy-pairs:symbols={k}")

@@ -1,0 +1,102 @@
+"""A number that says what it is: its value, its interval, its method, its law and its unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+Method = Literal["exact", "bound", "monte-carlo", "published"]
+
+CONFIDENCE = 0.95
+"""Two-sided coverage of every interval in the project."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A value with an interval that holds it, and the label that says how far to trust it.
+
+    Attributes:
+        value: The number.
+        low: Lower end. Equal to `value` for an exact number.
+        high: Upper end. Equal to `value` for an exact number.
+        method: "exact" (rounding error only), "bound" (the truth is certainly inside), "monte-carlo" (a 95 % interval)
+            or "published" (somebody else's figure).
+        law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
+        unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
+    """
+
+    value: float
+    low: float
+    high: float
+    method: Method
+    law: str = ""
+    unit: str = ""
+
+    @classmethod
+    def exact(cls, value: float, *, law: str = "", unit: str = "") -> Estimate:
+        """Wrap a number that carries rounding error only."""
+        return cls(float(value), float(value), float(value), "exact", law, unit)
+
+    @classmethod
+    def bracket(cls, low: float, high: float, *, law: str = "", unit: str = "") -> Estimate:
+        """Wrap a certified bracket; the value printed is its upper end."""
+        return cls(float(high), float(low), float(high), "bound", law, unit)
+
+    @classmethod
+    def from_samples(cls, samples: object, *, law: str = "", unit: str = "") -> Estimate:
+        """Mean of independent samples with Student's t interval (95 %).
+
+        Args:
+            samples: One-dimensional array-like of at least two finite numbers.
+            law: See the class.
+            unit: See the class.
+
+        Raises:
+            ValueError: Fewer than two samples.
+        """
+        x = np.asarray(samples, dtype=np.float64).reshape(-1)
+        if x.size < 2:
+            raise ValueError(f"an interval needs at least two samples, got {x.size}")
+        mean = float(x.mean())
+        spread = float(x.std(ddof=1)) / math.sqrt(x.size)
+        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, x.size - 1)) * spread
+        return cls(mean, mean - half, mean + half, "monte-carlo", law, unit)
+
+    @classmethod
+    def from_counts(cls, successes: int, trials: int, *, law: str = "", unit: str = "probability") -> Estimate:
+        """Binomial proportion with the Clopper–Pearson interval (at least 95 %, never empty at 0 or 1).
+
+        Args:
+            successes: Number of successes, 0 ≤ successes ≤ trials.
+            trials: Number of trials, at least one.
+            law: See the class.
+            unit: See the class.
+
+        Raises:
+            ValueError: Counts out of range.
+        """
+        if trials < 1 or not 0 <= successes <= trials:
+            raise ValueError(f"successes={successes} of trials={trials}: need 0 <= successes <= trials and trials >= 1")
+        tail = (1 - CONFIDENCE) / 2
+        low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, trials - successes + 1))
+        high = 1.0 if successes == trials else float(stats.beta.ppf(1 - tail, successes + 1, trials - successes))
+        return cls(successes / trials, low, high, "monte-carlo", law, unit)
+
+    def shifted(self, offset: float) -> Estimate:
+        """The estimate of `value + offset`, for an exactly known offset."""
+        return dataclasses.replace(self, value=self.value + offset, low=self.low + offset, high=self.high + offset)
+
+    def scaled(self, factor: float) -> Estimate:
+        """The estimate of `value * factor`, for an exactly known factor."""
+        ends = sorted((self.low * factor, self.high * factor))
+        return dataclasses.replace(self, value=self.value * factor, low=ends[0], high=ends[1])
+
+    def __str__(self) -> str:
+        label = " ".join(part for part in (self.unit, self.law and f"{self.law} law", self.method) if part)
+        if self.method in ("exact", "published"):
+            return f"{self.value:.6g} ({label})"
+        return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({label})"

@@ -1,0 +1,165 @@
+"""The protocol every language keeps, and what every language shares."""
+
+from __future__ import annotations
+
+import abc
+import math
+from typing import NamedTuple, Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from languages.checks import check_count, check_mask, check_tokens
+from languages.estimate import Estimate
+
+
+class Conditionals(NamedTuple):
+    """Conditional laws of the positions asked for, and which of them had to be invented.
+
+    Attributes:
+        log_probs: (B, L, V), or (K, V) for K positions picked by `at`: log q(x_i | revealed tokens), nats.
+        dead: (B, L) or (K,): True where the revealed tokens around the position have probability zero under the
+            language, so that the conditional comes from the unpruned parent, else from the uniform law.
+    """
+
+    log_probs: Float[Tensor, "*positions V"]
+    dead: Bool[Tensor, "*positions"]
+
+
+class Language(abc.ABC):
+    """A law on sequences of every length that is known exactly.
+
+    Tokens are int64 in 0 … vocab_size − 1; `mask_id == vocab_size` marks a hidden position. Probabilities are
+    float64 and logs natural. A language is immutable; `to` returns a copy on another device.
+
+    Attributes:
+        vocab_size: V, the number of tokens.
+        parent: The unpruned language, None if nothing was pruned.
+        name: A short name for tables and legends.
+    """
+
+    vocab_size: int
+    parent: Self | None
+    name: str
+
+    @property
+    def mask_id(self) -> int:
+        """The token id that marks a hidden position."""
+        return self.vocab_size
+
+    @property
+    @abc.abstractmethod
+    def device(self) -> torch.device:
+        """The device its tables live on."""
+
+    @abc.abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same language with its tables on `device`."""
+
+    @abc.abstractmethod
+    def sample(
+        self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
+    ) -> Int[Tensor, "B L"]:
+        """Draw independent sequences.
+
+        Args:
+            num_sequences: B ≥ 0.
+            length: L ≥ 1.
+            generator: Source of randomness on the language's device; None means torch's default.
+        """
+
+    @abc.abstractmethod
+    def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """Log-probability of the revealed tokens, hidden ones (`mask_id`) summed out; −inf off the support."""
+
+    @abc.abstractmethod
+    def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
+        """Whether each complete sequence is in the support, decided by exact zeros and never by underflow."""
+
+    def conditionals(self, tokens: Int[Tensor, "B L"], at: Bool[Tensor, "B L"] | None = None) -> Conditionals:
+        """Exact law of positions given the revealed tokens, and where the convention for dead contexts stepped in.
+
+        The convention: the smallest stretch that revealed tokens separate and that has probability zero takes its
+        conditionals from `parent`, else the uniform law; other stretches stay exact.
+
+        Args:
+            tokens: (B, L) with holes.
+            at: (B, L) bool, the positions wanted, returned row-major as (K, V); None for all, as (B, L, V).
+        """
+        tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
+        asked = torch.ones_like(tokens, dtype=torch.bool) if at is None else check_mask("at", at, tokens)
+        hidden = tokens == self.mask_id
+        wanted = asked & hidden
+        weights = self._weights(tokens, wanted)
+        total = weights.sum(-1, keepdim=True)
+        dead = total[:, 0] <= 0
+        log_weights = weights.log() - torch.where(total > 0, total, 1.0).log()
+        if bool(dead.any()):
+            orphans = wanted.clone()
+            orphans[wanted] = dead
+            log_weights[dead] = self._log_fallback(tokens, orphans)
+        log_probs = torch.full((*tokens.shape, self.vocab_size), -math.inf, dtype=torch.float64, device=self.device)
+        log_probs.scatter_(2, tokens.clamp(max=self.vocab_size - 1)[..., None], 0.0)
+        log_probs[wanted] = log_weights
+        is_dead = torch.zeros_like(wanted)
+        is_dead[wanted] = dead
+        return Conditionals(log_probs, is_dead) if at is None else Conditionals(log_probs[asked], is_dead[asked])
+
+    def _log_fallback(self, tokens: Int[Tensor, "B L"], orphans: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        """Log-law of hidden positions on dead contexts: the parent's, else uniform."""
+        if self.parent is None:
+            shape = int(orphans.sum()), self.vocab_size
+            return torch.full(shape, -math.log(self.vocab_size), dtype=torch.float64, device=self.device)
+        rows = orphans.any(1)
+        return self.parent.conditionals(tokens[rows], at=orphans[rows]).log_probs
+
+    @abc.abstractmethod
+    def _weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        """Unnormalised law of each wanted hidden token, row-major; all zero exactly where its context is dead."""
+
+    @abc.abstractmethod
+    def log_support_size(self, length: int) -> float:
+        """Natural log of the number of sequences of this length with positive probability."""
+
+    def log_prob(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """Log-probability (nats) of complete sequences, −inf off the support.
+
+        Raises:
+            ValueError: A position is hidden; `log_marginal` takes holes.
+        """
+        return self.log_marginal(check_tokens(tokens, self.vocab_size, holes=False, device=self.device))
+
+    def posterior(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """log q(x_i | revealed tokens) at every position, nats; one-hot (0 and −inf) where revealed."""
+        return self.conditionals(tokens).log_probs
+
+    def support_density(self, length: int) -> float:
+        """log|support| / (L log V), in [0, 1]. At 1 every sequence is correct and SER is 0 for any model."""
+        if self.vocab_size == 1:
+            return 1.0
+        return self.log_support_size(length) / (length * math.log(self.vocab_size))
+
+    def entropy(self, length: int) -> float:
+        """Exact entropy of the law at this length, nats.
+
+        Raises:
+            NotImplementedError: No exact formula is known for this kind of language.
+        """
+        raise NotImplementedError(
+            f"no exact entropy for {type(self).__name__}; estimate_entropy(length) gives one with an interval"
+        )
+
+    def estimate_entropy(
+        self, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None
+    ) -> Estimate:
+        """Monte Carlo entropy (nats) as the mean of −log q(x) over x ~ q, with a 95 % interval.
+
+        Args:
+            length: L ≥ 1.
+            num_sequences: Number of independent sequences, at least 2.
+            generator: Source of randomness.
+        """
+        check_count("num_sequences", num_sequences, least=2)
+        tokens = self.sample(num_sequences, length, generator=generator)
+        return Estimate.from_samples(-self.log_prob(tokens).cpu().numpy(), unit="nats")

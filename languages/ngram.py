@@ -1,0 +1,298 @@
+"""n-gram languages of any order, stored as reachable contexts and edges."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from languages.checks import check_count, check_distributions, check_tokens
+from languages.contexts import ContextAutomaton, SparseGrams
+from languages.inference import SAFE_LOG, SUSPECT, ContextChain, hidden_weights, log_likelihood
+from languages.language import Language
+from languages.nearest import NearestNeighbours
+from languages.pruning import prune_rows
+from languages.sampling import RowSampler
+from languages.stationary import cesaro_limit
+from languages.support import automaton_log_support_size
+
+NEAREST_TABLE_LIMIT = 1 << 24
+"""Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""
+
+
+class NGramLanguage(Language):
+    """A Markov chain of order n − 1 on tokens: q(x) = q(x₁…x_{n−1}) Π_i q(x_i | x_{i−n+1} … x_{i−1}).
+
+    Args:
+        transition: (V,)·n probabilities, last axis the next token; n = 1 is an independent law.
+        initial: (V,)·(n − 1) law of the first n − 1 tokens. Default: stationary, the Cesàro limit from the uniform
+            start, which exists for every chain. Sequences shorter than n − 1 follow its marginals.
+        name: What tables and legends call it.
+
+    Raises:
+        ValueError: Wrong shapes, negatives, NaN, or rows that do not sum to one.
+    """
+
+    def __init__(self, transition: object, initial: object = None, *, name: str | None = None) -> None:
+        grams = _grams_from_dense(transition, initial)
+        self._setup(ContextAutomaton(grams), None, name or f"{grams.order}-gram")
+
+    @classmethod
+    def from_grams(cls, grams: SparseGrams, *, name: str, parent: Self | None = None) -> Self:
+        """Build from sparse parameters, with no dense tensor on the way."""
+        language = cls.__new__(cls)
+        language._setup(ContextAutomaton(grams), parent, name)
+        return language
+
+    def _setup(self, automaton: ContextAutomaton, parent: Self | None, name: str) -> None:
+        self.automaton = automaton
+        self.vocab_size, self.order = automaton.vocab_size, automaton.order
+        self.parent, self.name = parent, name
+
+    @property
+    def device(self) -> torch.device:
+        return self.automaton.device
+
+    def to(self, device: torch.device | str) -> Self:
+        if torch.device(device) == self.device:
+            return self
+        moved = type(self).__new__(type(self))
+        moved.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHES})
+        moved.automaton = self.automaton.to(device)
+        moved.parent = self.parent.to(device) if self.parent is not None else None
+        return moved
+
+    def pruned(self, threshold: float, *, name: str | None = None) -> Self:
+        """Drop next-token probabilities below `threshold` and renormalise; the initial law stays.
+
+        A row that would lose everything keeps its largest entry. Returns the language itself if nothing is dropped.
+
+        Raises:
+            ValueError: A threshold outside [0, 1].
+        """
+        grams = self.automaton.grams
+        keep, probs = prune_rows(grams.edge_codes // self.vocab_size, grams.edge_probs, threshold)
+        if keep.all():
+            return self
+        grams = dataclasses.replace(grams, edge_codes=grams.edge_codes[keep], edge_probs=probs)
+        pruned = self.from_grams(grams, name=name or self.name, parent=self)
+        pruned.__dict__.update({k: v for k, v in self.__dict__.items() if k not in {*_CACHES, *pruned.__dict__}})
+        return pruned
+
+    # Sampling ---------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _sampler(self) -> RowSampler:
+        return RowSampler(self.automaton.offsets, self.automaton.edge_cdf)
+
+    def sample(
+        self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
+    ) -> Int[Tensor, "B L"]:
+        batch, length = check_count("num_sequences", num_sequences, least=0), check_count("length", length)
+        tokens = torch.empty(batch, length, dtype=torch.int64, device=self.device)
+        state = torch.zeros(batch, dtype=torch.int64, device=self.device)
+        for position in range(length):
+            uniforms = torch.rand(batch, dtype=torch.float64, device=self.device, generator=generator)
+            edge = self._sampler.draw(state, uniforms)
+            tokens[:, position] = self.automaton.edge_token[edge]
+            state = self.automaton.edge_target[edge]
+        return tokens
+
+    # Law --------------------------------------------------------------------------------------------------------
+
+    def log_prob(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
+        return self.automaton.edge_log_prob[self.automaton.edges_of(tokens)].sum(1)
+
+    def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
+        tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
+        return (self.automaton.edges_of(tokens) >= 0).all(1)
+
+    def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
+        if self.order == 1:
+            free = torch.zeros(1, dtype=torch.float64, device=self.device)
+            return torch.cat([self.first_order()[0].log(), free])[tokens].sum(1)
+        holes = (tokens == self.mask_id).any(1)
+        result = torch.empty(len(tokens), dtype=torch.float64, device=self.device)
+        if not bool(holes.all()):
+            result[~holes] = self.log_prob(tokens[~holes])
+        if bool(holes.any()):
+            start = torch.zeros(int(holes.sum()), dtype=torch.int64, device=self.device)
+            result[holes] = log_likelihood(self._chain, self._chain.first(start), tokens[holes])
+        return result
+
+    @functools.cached_property
+    def _chain(self) -> ContextChain:
+        return ContextChain(self.automaton)
+
+    @functools.cached_property
+    def _nearest(self) -> NearestNeighbours:
+        return NearestNeighbours(*self.first_order())
+
+    def first_order(self) -> tuple[Float[Tensor, " V"], Float[Tensor, "V V"]]:
+        """Start (V,) and transition (V, V) of a 1-gram or 2-gram; zero rows for tokens that are never reached.
+
+        Raises:
+            ValueError: A higher order.
+        """
+        if self.order > 2:
+            raise ValueError(f"a first-order chain is needed, {self!r} has order {self.order}")
+        rows = torch.zeros(self.vocab_size + 1, self.vocab_size, dtype=torch.float64, device=self.device)
+        source = self.automaton.last_token[self.automaton.edge_source]
+        rows[source, self.automaton.edge_token] = self.automaton.edge_prob
+        start = rows[-1]
+        return start, (start.expand(self.vocab_size, -1) if self.order == 1 else rows[:-1])
+
+    def _weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        if self.order == 1:
+            return self.first_order()[0].expand(int(wanted.sum()), -1)
+        if self.order > 2 or 2 * tokens.shape[1] * self.vocab_size**2 > NEAREST_TABLE_LIMIT:
+            return self._window_weights(tokens, wanted)
+        weights, span = self._nearest.weights(tokens, wanted)
+        if len(span) and self._chain.log_floor * int(span.max()) < SAFE_LOG:
+            suspect = weights.sum(1) < SUSPECT
+            if bool(suspect.any()):
+                few = wanted.clone()
+                few[wanted] = suspect
+                weights[suspect] = self._window_weights(tokens, few)
+        return weights
+
+    def _window_weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        """Forward–backward inside each stretch that n − 1 adjacent revealed tokens cut off.
+
+        Behind such a run the context is known, so the stretch after it depends on nothing further left; and once a
+        run is complete, nothing further right tells anything about the tokens before it.
+        """
+        length, memory = tokens.shape[1], self.order - 1
+        hidden = (tokens == self.mask_id).long().cumsum(1)
+        index = torch.arange(length, device=tokens.device)
+        hidden_in_memory = hidden.clone()
+        hidden_in_memory[:, memory:] -= hidden[:, :-memory]
+        known = hidden_in_memory == 0
+        before = torch.where(known, index, -1).cummax(1).values
+        after = torch.where(known, index, length - 1).flip(1).cummin(1).values.flip(1)
+        rows, columns = wanted.nonzero().unbind(1)
+        segment, member = torch.unique(rows * (length + 1) + before[rows, columns] + 1, return_inverse=True)
+        row, begin = segment // (length + 1), segment % (length + 1)
+        width = after[row, begin] + 1 - begin
+        result = torch.empty(len(rows), self.vocab_size, dtype=torch.float64, device=tokens.device)
+        slot_of_segment = torch.empty_like(segment)
+        # Padding on the right with holes changes nothing; windows of like width share a batch.
+        for few in _width_batches(width):
+            widest = int(width[few].max())
+            place = begin[few, None] + torch.arange(widest, device=tokens.device)
+            inside = torch.arange(widest, device=tokens.device) < width[few, None]
+            place = place.clamp(max=length - 1)
+            window = torch.where(inside, tokens[row[few, None], place], self.mask_id)
+            asked = inside & wanted[row[few, None], place]
+            context = self._contexts_before(tokens, row[few], begin[few])
+            weights = hidden_weights(self._chain, self._chain.first(context), window, asked)
+            slot_of_segment.fill_(-1)
+            slot_of_segment[few] = torch.arange(len(few), device=tokens.device)
+            slot = slot_of_segment[member]
+            here = slot >= 0
+            result[here] = weights[slot[here], (columns - begin[member])[here]]
+        return result
+
+    def _contexts_before(self, tokens: Tensor, row: Int[Tensor, " K"], begin: Int[Tensor, " K"]) -> Int[Tensor, " K"]:
+        """State of the known context just before each window; −1 where the language never reaches it."""
+        context = torch.zeros_like(row)
+        for depth in range(1, self.order):
+            these = begin == depth if depth < self.order - 1 else begin >= depth
+            if bool(these.any()):
+                back = torch.arange(-depth, 0, device=tokens.device)
+                context[these] = self.automaton.contexts_of(tokens[row[these, None], begin[these, None] + back])
+        return context
+
+    # Information ------------------------------------------------------------------------------------------------
+
+    def entropy(self, length: int) -> float:
+        """Exact entropy at this length, nats: the sum over positions of the expected entropy of the next token."""
+        length = check_count("length", length)
+        edge = self.automaton
+        surprise = -edge.edge_prob * edge.edge_prob.log()
+        per_context = torch.zeros(edge.num_contexts, dtype=torch.float64, device=self.device)
+        per_context.index_add_(0, edge.edge_source, surprise)
+        law = torch.zeros(edge.num_contexts, 1, dtype=torch.float64, device=self.device)
+        law[0] = 1.0
+        total = 0.0
+        for _ in range(length):
+            total += float(law[:, 0] @ per_context)
+            law = self._chain.predict(law)
+        return total
+
+    def marginals(self, length: int) -> Float[Tensor, "L V"]:
+        """Law of the token at each position."""
+        edge = self.automaton
+        law = torch.zeros(edge.num_contexts, 1, dtype=torch.float64, device=self.device)
+        law[0] = 1.0
+        result = torch.zeros(check_count("length", length), self.vocab_size, dtype=torch.float64, device=self.device)
+        for row in result:
+            row.index_add_(0, edge.edge_token, law[edge.edge_source, 0] * edge.edge_prob)
+            law = self._chain.predict(law)
+        return result
+
+    def log_support_size(self, length: int) -> float:
+        automaton = self.automaton
+        return automaton_log_support_size(
+            automaton.edge_source.cpu().numpy(),
+            automaton.edge_target.cpu().numpy(),
+            automaton.num_contexts,
+            check_count("length", length),
+        )
+
+    def __repr__(self) -> str:
+        pruned = "" if self.parent is None else f", pruned from {self.parent.automaton.num_edges} edges"
+        return (
+            f"NGramLanguage({self.name}: order={self.order}, vocab_size={self.vocab_size}, "
+            f"{self.automaton.num_contexts} contexts, {self.automaton.num_edges} edges{pruned})"
+        )
+
+
+_CACHES = {"_sampler", "_chain", "_nearest"}
+
+
+def _width_batches(width: Int[Tensor, " W"]) -> list[Int[Tensor, " K"]]:
+    """Indices of windows in groups whose widths differ by at most a factor of two."""
+    if not len(width):
+        return []
+    bucket = width.double().log2().floor().long()
+    order = torch.argsort(bucket, stable=True)
+    return list(order.split(torch.bincount(bucket)[torch.unique(bucket)].tolist()))
+
+
+def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
+    """Check dense parameters and list their positive entries."""
+    table = check_distributions("transition", transition)
+    vocab_size, order = table.shape[-1], table.dim()
+    if table.shape != (vocab_size,) * order:
+        raise ValueError(f"transition must have shape (V,) * n, all axes alike, got {tuple(table.shape)}")
+    table = table.reshape(-1, vocab_size).cpu()
+    codes = table.reshape(-1).nonzero()[:, 0].numpy()
+    probs = table.reshape(-1)[codes].numpy()
+    contexts = vocab_size ** (order - 1)
+    if initial is None:
+        target = codes % contexts
+        chain = sparse.csr_matrix((probs, (codes // vocab_size, target)), shape=(contexts, contexts))
+        start = cesaro_limit(chain, np.full(contexts, 1 / contexts))
+    else:
+        law = torch.as_tensor(initial)
+        if law.shape != (vocab_size,) * (order - 1):
+            raise ValueError(
+                f"initial must have shape (V,) * (n - 1) = {(vocab_size,) * (order - 1)} for a transition of shape "
+                f"(V,) * n, got {tuple(law.shape)}"
+            )
+        start = check_distributions("initial", law.reshape(-1)).cpu().numpy() if order > 1 else np.ones(1)
+    where: NDArray[np.int64] = np.flatnonzero(start)
+    return SparseGrams(order, vocab_size, where, start[where], codes, probs)
+
+
+

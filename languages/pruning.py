@@ -1,0 +1,48 @@
+"""Tail pruning: the entries of a row below a threshold become hard zeros."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from languages.checks import check_fraction
+
+
+def check_threshold(threshold: float) -> float:
+    """Return the threshold as a float in [0, 1].
+
+    Raises:
+        ValueError: Outside [0, 1]; above 1 nothing would be left.
+    """
+    if threshold > 1:
+        raise ValueError(f"prune_below={threshold} leaves nothing: no probability reaches it; use a value in [0, 1]")
+    return check_fraction("prune_below", threshold)
+
+
+def prune_rows(
+    rows: NDArray[np.int64], probs: NDArray[np.float64], threshold: float
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Keep entries p ≥ threshold of each row and renormalise; a row that would lose everything keeps its largest.
+
+    Args:
+        rows: (E,) sorted row of each entry.
+        probs: (E,) its probability; entries of one row sum to one.
+        threshold: In [0, 1].
+
+    Returns:
+        (E,) which entries stay, and the (kept,) renormalised probabilities.
+    """
+    threshold = check_threshold(threshold)
+    _, row = np.unique(rows, return_inverse=True)
+    count = int(row.max()) + 1
+    largest = np.zeros(count)
+    np.maximum.at(largest, row, probs)
+    entries = np.flatnonzero(probs == largest[row])
+    first_largest = np.full(count, -1)
+    first_largest[row[entries[::-1]]] = entries[::-1]
+    keep = (probs >= threshold) & (probs > 0)
+    keep[first_largest[largest < threshold]] = True
+    if keep.all():
+        return keep, probs
+    totals = np.bincount(row[keep], weights=probs[keep], minlength=count)
+    return keep, probs[keep] / totals[row[keep]]

@@ -1,0 +1,74 @@
+"""Random n-grams and hidden Markov models from a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from languages.checks import check_count
+from languages.hidden_markov import HMMLanguage
+from languages.ngram import NGramLanguage
+from languages.pruning import check_threshold
+
+
+def random_ngram(
+    order: int,
+    vocab_size: int,
+    *,
+    seed: int,
+    prune_below: float = 0.0,
+    concentration: float = 1.0,
+    name: str | None = None,
+) -> NGramLanguage:
+    """Draw an n-gram language: every row of next-token probabilities is Dirichlet(concentration, …).
+
+    The start is stationary before pruning; pruning leaves the initial law alone.
+
+    Args:
+        order: n ≥ 1.
+        vocab_size: V ≥ 1.
+        seed: Seed of numpy's default generator.
+        prune_below: Next-token probabilities below this become hard zeros; 0 prunes nothing.
+        concentration: Dirichlet parameter of every entry, > 0; small values make rows peaked.
+        name: What tables and legends call it.
+    """
+    order, vocab_size = check_count("order", order), check_count("vocab_size", vocab_size)
+    check_threshold(prune_below)
+    rng = np.random.default_rng(check_count("seed", seed, least=0))
+    table = _dirichlet(rng, vocab_size ** (order - 1), vocab_size, concentration)
+    language = NGramLanguage(table.reshape((vocab_size,) * order), name=name)
+    return language.pruned(prune_below)
+
+
+def random_hmm(
+    num_states: int,
+    vocab_size: int,
+    *,
+    seed: int,
+    prune_below: float = 0.0,
+    concentration: float = 1.0,
+    name: str | None = None,
+) -> HMMLanguage:
+    """Draw a hidden Markov language: initial, transition and emission rows are Dirichlet(concentration, …).
+
+    Args:
+        num_states: S ≥ 1.
+        vocab_size: V ≥ 1.
+        seed: Seed of numpy's default generator.
+        prune_below: Transition and emission probabilities below this become hard zeros; 0 prunes nothing.
+        concentration: Dirichlet parameter of every entry, > 0; small values make rows peaked.
+        name: What tables and legends call it.
+    """
+    states, vocab_size = check_count("num_states", num_states), check_count("vocab_size", vocab_size)
+    check_threshold(prune_below)
+    rng = np.random.default_rng(check_count("seed", seed, least=0))
+    initial = _dirichlet(rng, 1, states, concentration)[0]
+    transition = _dirichlet(rng, states, states, concentration)
+    emission = _dirichlet(rng, states, vocab_size, concentration)
+    return HMMLanguage(initial, transition, emission, name=name).pruned(prune_below)
+
+
+def _dirichlet(rng: np.random.Generator, rows: int, columns: int, concentration: float) -> np.ndarray:
+    """(rows, columns) independent symmetric Dirichlet rows."""
+    if not (np.isfinite(concentration) and concentration > 0):
+        raise ValueError(f"concentration must be a positive number, got {concentration!r}")
+    return rng.dirichlet(np.full(columns, float(concentration)), size=rows)
