@@ -1,0 +1,91 @@
+"""What every plan starts from: which positions to generate, the keys of the rows, and the times a count implies."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from languages.checks import check_count
+from mdmtheory.samplers.plans.plan import GIVEN, Plan
+from mdmtheory.samplers.randomness import Purpose, row_keys, uniforms
+
+
+class Rows(NamedTuple):
+    """The rows to plan.
+
+    Attributes:
+        hidden: (B, L) bool, True at positions to generate.
+        keys: (B,) int64 row keys.
+    """
+
+    hidden: Bool[Tensor, "B L"]
+    keys: Int[Tensor, " B"]
+
+    def uniforms(self, purpose: Purpose) -> Float[Tensor, "B L"]:
+        """One uniform per position."""
+        positions = torch.arange(self.hidden.shape[1], device=self.keys.device)
+        return uniforms(self.keys.unsqueeze(1), purpose, 0, positions)
+
+    def ranks(self, scores: Float[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+        """Rank of each hidden position among the row's hidden ones by ascending score; −1 where given."""
+        order = scores.masked_fill(~self.hidden, torch.inf).argsort(dim=1, stable=True)
+        ranks = torch.arange(order.shape[1], device=order.device).expand_as(order)
+        return torch.empty_like(order).scatter_(1, order, ranks).masked_fill_(~self.hidden, GIVEN)
+
+
+def prepare(
+    batch: int,
+    length: int,
+    hidden: Tensor | None,
+    generator: torch.Generator | None,
+    keys: Tensor | None,
+) -> Rows:
+    """Check the arguments all plans share, and draw the row keys where none are given.
+
+    Raises:
+        ValueError: A count below its least value, a mask that is not bool of (L,) or (B, L), keys that are not int64
+            of (B,), or keys and a generator at once.
+    """
+    check_count("batch", batch, least=0)
+    check_count("length", length)
+    if keys is None:
+        keys = row_keys(batch, generator)
+    elif generator is not None:
+        raise ValueError("give generator or row_keys, not both: the keys are all the randomness there is")
+    elif keys.dtype != torch.int64 or keys.shape != (batch,):
+        raise ValueError(f"row_keys must be int64 of shape ({batch},), got {keys.dtype} of {tuple(keys.shape)}")
+    if hidden is None:
+        mask = torch.ones(batch, length, dtype=torch.bool, device=keys.device)
+    else:
+        mask = torch.as_tensor(hidden)
+        if mask.dtype != torch.bool or mask.shape not in ((length,), (batch, length)):
+            raise ValueError(
+                f"hidden must be bool of shape ({length},) or ({batch}, {length}), got {mask.dtype} of "
+                f"{tuple(mask.shape)}"
+            )
+        mask = mask.to(keys.device).expand(batch, length)
+    return Rows(mask, keys)
+
+
+def counted(rounds: Int[Tensor, "B L"], keys: Int[Tensor, " B"], num_rounds: int | None = None) -> Plan:
+    """A plan whose times are counts: before a round, the fraction of the positions to generate still hidden.
+
+    Args:
+        rounds: (B, L), −1 where given.
+        keys: (B,).
+        num_rounds: N; None for the last round in use.
+    """
+    hidden = rounds != GIVEN
+    if num_rounds is None:
+        num_rounds = int(rounds.max()) + 1 if rounds.numel() else 0
+    revealed = torch.zeros(len(rounds), num_rounds + 1, dtype=torch.float64, device=rounds.device)
+    # Round k adds to column k + 1, given positions to none: their column 0 gets zeros.
+    revealed.scatter_add_(1, rounds + 1, hidden.to(torch.float64))
+    total = hidden.sum(1, keepdim=True).clamp(min=1)
+    times = 1.0 - revealed.cumsum(1)[:, :-1] / total
+    if len(times) and bool((times == times[0]).all()):
+        times = times[0].clone()
+    return Plan(rounds, times, keys)
