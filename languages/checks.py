@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -32,7 +33,7 @@ def check_fraction(name: str, value: float, *, low: float = 0.0, high: float = 1
     return number
 
 
-def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Tensor, "..."]:
+def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Tensor, ...]:
     """Return `table` as float64 distributions over its last `axes` axes, each summing to exactly one in rounding.
 
     Args:
@@ -43,7 +44,8 @@ def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Ten
     Raises:
         ValueError: NaN or infinite, negative, or a distribution whose sum is off by more than rounding.
     """
-    raw = torch.as_tensor(table)
+    # Lists go through numpy: torch would round their floats to float32.
+    raw = table if isinstance(table, Tensor) else torch.as_tensor(np.asarray(table))
     tolerance = FLOAT32_TOLERANCE if raw.dtype in (torch.float32, torch.float16, torch.bfloat16) else TOLERANCE
     probs = raw.to(torch.float64)
     if probs.dim() < axes or probs.numel() == 0:
@@ -56,8 +58,10 @@ def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Ten
     wrong = (totals - 1).abs() > tolerance
     if bool(wrong.any()):
         row = _first(wrong)
-        raise ValueError(f"{name} must sum to one along its last {axes} axes: {row[: -axes or None]} sums to "
-                         f"{float(totals[row]):.9g}")
+        raise ValueError(
+            f"{name} must sum to one along its last {axes} axes: {row[: -axes or None]} sums to "
+            f"{float(totals[row]):.9g}"
+        )
     return probs / totals
 
 
@@ -85,12 +89,16 @@ def check_tokens(
     if ids.numel():
         low, high = (int(v) for v in torch.aminmax(ids))
         if high == vocab_size and not holes:
-            raise ValueError(f"{name} has a hole (mask_id {vocab_size}) at {_first(ids == vocab_size)}; "
-                             "complete sequences are needed here, log_marginal takes holes")
+            raise ValueError(
+                f"{name} has a hole (mask_id {vocab_size}) at {_first(ids == vocab_size)}; "
+                "complete sequences are needed here, log_marginal takes holes"
+            )
         if low < 0 or high > vocab_size:
             culprit = _first((ids < 0) | (ids > vocab_size))
-            raise ValueError(f"{name} has id {int(ids[culprit])} at {culprit}, outside 0 … {vocab_size - 1}"
-                             + (f" ({vocab_size} marks a hole)" if holes else ""))
+            raise ValueError(
+                f"{name} has id {int(ids[culprit])} at {culprit}, outside 0 … {vocab_size - 1}"
+                + (f" ({vocab_size} marks a hole)" if holes else "")
+            )
     return ids
 
 

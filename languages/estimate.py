@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -94,6 +95,21 @@ class Estimate:
         """The estimate of `value * factor`, for an exactly known factor."""
         ends = sorted((self.low * factor, self.high * factor))
         return dataclasses.replace(self, value=self.value * factor, low=ends[0], high=ends[1])
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Sum of two independent estimates: half-widths add in quadrature, method and law of the less certain one."""
+        if self.unit != other.unit or "bound" in (self.method, other.method):
+            raise ValueError(f"cannot add {self} and {other}: units must agree, and bounds have no quadrature")
+        down = math.hypot(self.value - self.low, other.value - other.low)
+        up = math.hypot(self.high - self.value, other.high - other.value)
+        value = self.value + other.value
+        label = other if other.method == "monte-carlo" else self
+        return Estimate(value, value - down, value + up, label.method, label.law, self.unit)
+
+    def mapped(self, function: Callable[[float], float], *, unit: str) -> Estimate:
+        """The estimate of an increasing function of the number."""
+        ends = function(self.value), function(self.low), function(self.high)
+        return dataclasses.replace(self, value=ends[0], low=ends[1], high=ends[2], unit=unit)
 
     def __str__(self) -> str:
         label = " ".join(part for part in (self.unit, self.law and f"{self.law} law", self.method) if part)

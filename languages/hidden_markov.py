@@ -48,8 +48,10 @@ class HMMLanguage(Language):
         if self.initial.dim() != 1:
             raise ValueError(f"initial must have shape (S,), got {tuple(self.initial.shape)}")
         if self.transition.shape != (states, states):
-            raise ValueError(f"transition must have shape (S, S) = {(states, states)} to fit initial, got "
-                             f"{tuple(self.transition.shape)}")
+            raise ValueError(
+                f"transition must have shape (S, S) = {(states, states)} to fit initial, got "
+                f"{tuple(self.transition.shape)}"
+            )
         if self.emission.dim() != 2 or len(self.emission) != states:
             raise ValueError(f"emission must have shape (S, V) with S = {states}, got {tuple(self.emission.shape)}")
         self.num_states, self.vocab_size = self.emission.shape
@@ -117,6 +119,16 @@ class HMMLanguage(Language):
         rows = wanted.any(1)
         few, asked = tokens[rows], wanted[rows]
         return hidden_weights(self._chain, self._first(len(few)), few, asked)[asked]
+
+    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        everywhere = torch.ones_like(tokens, dtype=torch.bool)
+        return hidden_weights(self._chain, self._first(len(tokens)), tokens, everywhere)
+
+    def marginals(self, length: int) -> Float[Tensor, "L V"]:
+        states = [self.initial]
+        for _ in range(check_count("length", length) - 1):
+            states.append(states[-1] @ self.transition)
+        return torch.stack(states) @ self.emission
 
     def log_support_size(self, length: int) -> float:
         """Natural log of the number of supported sequences, counted on the determinised support.

@@ -107,7 +107,9 @@ class ContextChain(HiddenChain):
         self.automaton = automaton
         self.log_floor = float(automaton.edge_prob.min().log())
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
+            warnings.filterwarnings(
+                "ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning
+            )
             self._forwards = self._matrix(automaton.edge_source, automaton.edge_target)
             self._backwards = self._matrix(automaton.edge_target, automaton.edge_source)
             # The empty context (state 0, no last token) is never entered.
@@ -141,7 +143,11 @@ class ContextChain(HiddenChain):
 
     def log_emissions(self) -> tuple[Tensor, Tensor, Tensor]:
         entered = torch.arange(1, self.num_states, device=self.automaton.device)
-        return entered, self.automaton.last_token[1:], torch.zeros(len(entered), dtype=torch.float64, device=entered.device)
+        return (
+            entered,
+            self.automaton.last_token[1:],
+            torch.zeros(len(entered), dtype=torch.float64, device=entered.device),
+        )
 
     def first(self, contexts: Int[Tensor, " B"]) -> Float[Tensor, "S B"]:
         """Law of the state after the next token, from the context before it; zero for the context −1."""
@@ -156,9 +162,7 @@ def _csr(row: Int[Tensor, " E"], column: Int[Tensor, " E"], value: Tensor, shape
     return entries.coalesce().to_sparse_csr()
 
 
-def log_likelihood(
-    chain: HiddenChain, first: Float[Tensor, "S B"], tokens: Int[Tensor, "B T"]
-) -> Float[Tensor, " B"]:
+def log_likelihood(chain: HiddenChain, first: Float[Tensor, "S B"], tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """Log-probability (nats) of the revealed tokens of each row, hidden ones summed out.
 
     Args:
@@ -199,13 +203,14 @@ def supports(chain: HiddenChain, first: Float[Tensor, "S B"], tokens: Int[Tensor
 def hidden_weights(
     chain: HiddenChain, first: Float[Tensor, "S B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "B T V"]:
-    """Unnormalised law of each wanted hidden token given the revealed ones; all zero where that is impossible.
+    """Unnormalised law of each wanted token given the revealed ones elsewhere; all zero where that is impossible.
 
     Args:
         chain: The chain.
         first: (S, B) law of the first state of each row.
         tokens: (B, T) with holes.
-        wanted: (B, T) hidden positions whose law is asked for; the rest of the result is zero.
+        wanted: (B, T) positions whose law is asked for; the rest of the result is zero. A revealed one among them is
+            treated as hidden for its own law (leave-one-out).
     """
     result = torch.zeros(*tokens.shape, chain.vocab_size, dtype=torch.float64, device=tokens.device)
     for rows in _chunks(len(tokens), chain.num_states * tokens.shape[1]):
@@ -270,9 +275,7 @@ def _log_forward(chain: HiddenChain, first: Tensor, tokens: Tensor) -> Float[Ten
     return state.logsumexp(0)
 
 
-def _log_forward_backward(
-    chain: HiddenChain, first: Tensor, tokens: Tensor, wanted: Tensor
-) -> Float[Tensor, "B T V"]:
+def _log_forward_backward(chain: HiddenChain, first: Tensor, tokens: Tensor, wanted: Tensor) -> Float[Tensor, "B T V"]:
     length = tokens.shape[1]
     predicted = [first.log()]
     for position in range(length - 1):

@@ -106,6 +106,31 @@ class Language(abc.ABC):
         is_dead[wanted] = dead
         return Conditionals(log_probs, is_dead) if at is None else Conditionals(log_probs[asked], is_dead[asked])
 
+    def leave_one_out(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """Log q(x_i | revealed tokens other than i) at every position, nats, from one forward–backward pass.
+
+        Args:
+            tokens: (B, L) with holes; the revealed tokens of a row must have positive probability together.
+
+        Raises:
+            ValueError: A row whose revealed tokens are impossible.
+        """
+        tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
+        weights = self._leave_one_out_weights(tokens)
+        total = weights.sum(-1, keepdim=True)
+        if bool((total <= 0).any()):
+            row = int((total[..., 0] <= 0).any(1).nonzero()[0])
+            raise ValueError(f"tokens: the revealed tokens of row {row} have probability zero under {self.name}")
+        return weights.log() - total.log()
+
+    @abc.abstractmethod
+    def marginals(self, length: int) -> Float[Tensor, "L V"]:
+        """Law of the token at each position."""
+
+    @abc.abstractmethod
+    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """Unnormalised law of each token given the revealed tokens at other positions."""
+
     def _log_fallback(self, tokens: Int[Tensor, "B L"], orphans: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         """Log-law of hidden positions on dead contexts: the parent's, else uniform."""
         if self.parent is None:
@@ -131,7 +156,7 @@ class Language(abc.ABC):
         return self.log_marginal(check_tokens(tokens, self.vocab_size, holes=False, device=self.device))
 
     def posterior(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        """log q(x_i | revealed tokens) at every position, nats; one-hot (0 and −inf) where revealed."""
+        """Log q(x_i | revealed tokens) at every position, nats; one-hot (0 and −inf) where revealed."""
         return self.conditionals(tokens).log_probs
 
     def support_density(self, length: int) -> float:

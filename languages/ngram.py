@@ -165,6 +165,13 @@ class NGramLanguage(Language):
                 weights[suspect] = self._window_weights(tokens, few)
         return weights
 
+    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        if self.order == 1:
+            return self.first_order()[0].expand(*tokens.shape, -1)
+        start = torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
+        everywhere = torch.ones_like(tokens, dtype=torch.bool)
+        return hidden_weights(self._chain, self._chain.first(start), tokens, everywhere)
+
     def _window_weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         """Forward–backward inside each stretch that n − 1 adjacent revealed tokens cut off.
 
@@ -293,6 +300,3 @@ def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
         start = check_distributions("initial", law.reshape(-1)).cpu().numpy() if order > 1 else np.ones(1)
     where: NDArray[np.int64] = np.flatnonzero(start)
     return SparseGrams(order, vocab_size, where, start[where], codes, probs)
-
-
-

@@ -24,8 +24,10 @@ class BruteNGram:
         """q(row[position] | the tokens before it); zero where the history has probability zero."""
         memory = self.order - 1
         if position < memory:
+
             def prefix(k):
                 return self.initial[tuple(row[:k])].sum() if k else 1.0
+
             return prefix(position + 1) / prefix(position) if prefix(position) > 0 else 0.0
         return self.transition[tuple(row[position - memory : position + 1])]
 

@@ -1,0 +1,20 @@
+"""Certified estimates: every one an `Estimate` with its interval, its method and its law."""
+
+from languages.estimate import Estimate
+from mdmtheory.estimates.generative import estimate_generative_log_ter
+from mdmtheory.estimates.learning import LearningError, estimate_learning_error
+from mdmtheory.estimates.marginal import marginal_kl_bracket
+from mdmtheory.estimates.path_curve import PathCurve, estimate_path_curve, estimate_path_kl
+from mdmtheory.estimates.sequence_error import estimate_sequence_error_rate
+
+__all__ = [
+    "Estimate",
+    "LearningError",
+    "PathCurve",
+    "estimate_generative_log_ter",
+    "estimate_learning_error",
+    "estimate_path_curve",
+    "estimate_path_kl",
+    "estimate_sequence_error_rate",
+    "marginal_kl_bracket",
+]
