@@ -1,1 +1,1 @@
-"""Experiments."""
+"""One module per table or figure; `python -m experiments.NAME --preset smoke|demo|paper` runs it."""

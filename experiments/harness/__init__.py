@@ -1,0 +1,14 @@
+"""What every experiment shares: a frozen config becomes resumable cells, a tidy table, figures and a report.
+
+Importing this package is cheap (no torch, no pandas), so that `--help` answers at once. An experiment module keeps
+it so by importing torch, `languages` and `mdmtheory` inside its functions. Drawing and printing live in
+`experiments.harness.figures` and `experiments.harness.report`.
+"""
+
+from experiments.harness.cells import Cell
+from experiments.harness.command_line import main
+from experiments.harness.config import ExperimentConfig
+from experiments.harness.experiment import Experiment, Results
+from experiments.harness.rows import COLUMNS, Row
+
+__all__ = ["COLUMNS", "Cell", "Experiment", "ExperimentConfig", "Results", "Row", "main"]

@@ -1,0 +1,163 @@
+"""An experiment: presets, cells, the table that matters, figures; and how it runs from Python."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from experiments.harness.cell_files import read_cell
+from experiments.harness.cells import Cell
+from experiments.harness.config import ExperimentConfig
+from experiments.harness.folder import claimed, forget
+from experiments.harness.plan import Plan
+from experiments.harness.progress import Progress
+from experiments.harness.provenance import now, provenance, write_run
+from experiments.harness.report import summary
+from experiments.harness.runner import BACKENDS, Outcome, run_cells
+from experiments.harness.tables import check_tables, frame_of, write_tables
+
+if TYPE_CHECKING:
+    import pandas
+
+C = TypeVar("C", bound=ExperimentConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What a run leaves.
+
+    Attributes:
+        table: The tidy table of all finished cells, in the order of the cells.
+        failures: The cells that failed.
+        files: Everything written for people: tables, run.json, figures.
+    """
+
+    table: pandas.DataFrame
+    failures: tuple[Outcome, ...]
+    files: tuple[Path, ...]
+
+
+def _no_figures(table: pandas.DataFrame, config: Any, folder: Path) -> Sequence[Path]:
+    return ()
+
+
+def _plain_table(table: pandas.DataFrame, config: Any) -> str:
+    return summary(table).text()
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment(Generic[C]):
+    """What one experiment module declares; `experiments.harness.main` makes a command of it.
+
+    Attributes:
+        name: The module's name, and the default output folder below results/.
+        description: What it measures, for `--help`.
+        presets: Configurations by name; the first is the default unless one is called "demo".
+        cells: The cells of a configuration, in the order of the table. It raises ValueError for what cannot work.
+        table: The table that matters as text, from the tidy table.
+        figures: Draws into the folder and returns the paths; called when all cells are finished.
+    """
+
+    name: str
+    description: str
+    presets: Mapping[str, C]
+    cells: Callable[[C], Sequence[Cell]]
+    table: Callable[[pandas.DataFrame, C], str] = _plain_table
+    figures: Callable[[pandas.DataFrame, C, Path], Sequence[Path]] = _no_figures
+
+    @property
+    def default_preset(self) -> str:
+        """The preset used when none is named."""
+        return "demo" if "demo" in self.presets else next(iter(self.presets))
+
+    def plan(self, config: C, out: Path | str, *, jobs: int | None = None, fresh: bool = False) -> Plan:
+        """What `run` would do; writes nothing.
+
+        Args:
+            config: The configuration.
+            out: The results folder, which need not exist.
+            jobs: How many cells run at once; None for one per core, but one alone on an accelerator or if the work
+                is short.
+            fresh: Whether finished cells run again.
+
+        Raises:
+            ValueError: A configuration that cannot work, or a damaged file in the folder.
+        """
+        config.check()
+        cells = self.cells(config)
+        if not fresh:
+            check_tables(Path(out))
+        return Plan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu)
+
+    def run(
+        self,
+        config: C,
+        out: Path | str,
+        *,
+        jobs: int | None = None,
+        backend: str = "processes",
+        fresh: bool = False,
+    ) -> Results:
+        """Run the cells that are not finished, then write tables, figures and `run.json`.
+
+        Cells are named by their content: a folder that holds results of another configuration lends those of its
+        cells that are wanted here, and keeps the others for later; tables and figures are those of this run.
+
+        Args:
+            config: The configuration.
+            out: The results folder.
+            jobs: See `plan`.
+            backend: "processes" or "ray".
+            fresh: Delete the stored results and checkpoints of the cells wanted here, and run them all.
+
+        Raises:
+            ValueError: As `plan`; an output folder that cannot be written to or is in use; an absent device.
+            WorkerDied: A worker was killed from outside; finished cells are kept.
+        """
+        if backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
+        folder = Path(out)
+        plan = self.plan(config, folder, jobs=jobs, fresh=fresh)
+        config.check_device()
+        if backend == "ray" and jobs is None:  # the cluster's size is Ray's to know; it queues what does not fit
+            plan = dataclasses.replace(plan, jobs=max(1, len(plan.pending)))
+        with claimed(folder):
+            if fresh:
+                forget(folder, plan.cells)
+            record = {**provenance(self.name, config), "jobs": plan.jobs, "backend": backend, "status": "running"}
+            started = time.perf_counter()
+            write_run(folder, record)
+            failures: list[Outcome] = []
+            status = "interrupted"
+            try:
+                self._run_pending(plan, folder, backend, config.uses_gpu, failures)
+                status = "failed" if failures else "finished"
+            finally:
+                record.update(status=status, finished=now(), wall_seconds=time.perf_counter() - started)
+                record["cells"] = {"all": len(plan.cells), "reused": len(plan.finished), "failed": len(failures)}
+                write_run(folder, record)
+            return self._conclude(plan, config, folder, tuple(failures))
+
+    def _run_pending(self, plan: Plan, folder: Path, backend: str, gpu: bool, failures: list[Outcome]) -> None:
+        pending = {key: plan.cells[key] for key in plan.pending}
+        outcomes = run_cells(pending, folder, jobs=plan.jobs, backend=backend, gpu=gpu)
+        with Progress(len(plan.cells), len(plan.finished)) as progress, contextlib.closing(outcomes):
+            for outcome in outcomes:
+                progress.advance(outcome)
+                if outcome.error is not None:
+                    failures.append(outcome)
+
+    def _conclude(self, plan: Plan, config: C, folder: Path, failures: tuple[Outcome, ...]) -> Results:
+        with contextlib.suppress(OSError):  # it stays if a cell left a checkpoint there
+            (folder / "work").rmdir()
+        records = [read_cell(folder, key) for key in plan.cells]
+        table = frame_of(row for record in records if record is not None for row in record.rows)
+        files = write_tables(folder, table) if len(table) else []
+        files.append(folder / "run.json")
+        if not failures:
+            files.extend(self.figures(table, config, folder))
+        return Results(table, failures, tuple(files))

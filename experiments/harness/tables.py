@@ -1,0 +1,101 @@
+"""The tidy table of a run, as CSV for people and Parquet for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.harness.atomic import write_atomically
+from experiments.harness.cell_files import damaged
+from experiments.harness.rows import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas
+
+NUMBERS = {"length": "Int64", "steps": "Int64", "value": "float64", "low": "float64", "high": "float64"}
+
+
+def frame_of(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:
+    """Gather rows into one table: the common columns first, then what experiments added, in order of appearance."""
+    import pandas
+
+    rows = list(rows)
+    extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    columns = [*COLUMNS, *extra]
+    frame = pandas.DataFrame({name: [row.get(name) for row in rows] for name in columns}, columns=columns)
+    return frame.astype({name: NUMBERS.get(name, "str") for name in COLUMNS})
+
+
+def write_tables(folder: Path, frame: pandas.DataFrame) -> list[Path]:
+    """Write `results.csv` and `results.parquet` atomically and return their paths."""
+    paths = [folder / "results.csv", folder / "results.parquet"]
+    write_atomically(paths[0], lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n"))
+    write_atomically(paths[1], lambda temporary: frame.to_parquet(temporary, index=False))
+    return paths
+
+
+def read_results(folder: Path | str) -> pandas.DataFrame:
+    """Read the table of a finished run from its `results.parquet`.
+
+    Raises:
+        ValueError: There is none, or it is damaged.
+    """
+    path = Path(folder) / "results.parquet"
+    if not path.exists():
+        raise ValueError(f"no {path}: the run has not finished, or the folder is another")
+    return _read_parquet(path)
+
+
+def check_tables(folder: Path) -> None:
+    """Make sure that the tables a run is about to replace are tables of a former run.
+
+    Raises:
+        ValueError: `results.csv`, `results.parquet` or `run.json` is damaged or somebody else's; nothing is changed.
+    """
+    for name, check in (("results.csv", _check_csv), ("results.parquet", _read_parquet), ("run.json", _check_json)):
+        if (folder / name).exists():
+            check(folder / name)
+
+
+def _read_parquet(path: Path) -> pandas.DataFrame:
+    import pandas
+    import pyarrow
+
+    try:
+        frame = pandas.read_parquet(path)
+        _check_columns(list(frame.columns))
+        return frame
+    # pyarrow.ArrowInvalid is a ValueError, a truncated file an OSError
+    except (ValueError, OSError, pyarrow.ArrowException) as error:
+        raise damaged(path, error) from None
+
+
+def _check_csv(path: Path) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        header, *lines = csv.reader(text.splitlines(keepends=True), strict=True)
+        _check_columns(header)
+        if not text.endswith("\n") or any(len(line) != len(header) for line in lines):
+            raise ValueError("it ends in the middle of a line, or a line has too few or too many cells")
+        for name in ("value", "low", "high"):
+            for line in lines:
+                float(line[header.index(name)])
+    except (ValueError, csv.Error) as error:
+        raise damaged(path, error) from None
+
+
+def _check_json(path: Path) -> None:
+    try:
+        if not isinstance(json.loads(path.read_bytes()), dict):
+            raise ValueError("no JSON object")
+    except ValueError as error:
+        raise damaged(path, error) from None
+
+
+def _check_columns(columns: list[str]) -> None:
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise ValueError(f"it lacks the columns {', '.join(missing)}")

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.harness import COLUMNS, Row
+from experiments.harness.atomic import write_atomically, write_text_atomically
+from experiments.harness.cell_files import cell_path, read_cell, write_cell
+from experiments.harness.rows import METHODS
+from experiments.harness.tables import check_tables, frame_of, read_results, write_tables
+from languages.estimate import Estimate, Method
+
+PLACES = {"language": "2-gram", "length": 64, "denoiser": "oracle", "sampler": "uniform", "steps": 8}
+FIRST = {
+    **PLACES,
+    "metric": "ter",
+    "law": "path",
+    "value": 1.0,
+    "low": 1.0,
+    "high": 1.0,
+    "method": "exact",
+    "unit": "ratio",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NotedRow(Row):
+    note: str
+
+
+def some_rows() -> list[Row]:
+    return [
+        Row.of(Estimate(0.1, 1 / 30, 1 / 3, "monte-carlo", "generative", "nats"), metric="ter", **PLACES),
+        Row.of(Estimate.exact(math.inf, law="generative"), metric="ter", **{**PLACES, "steps": None, "language": "NA"}),
+        Row.of(Estimate.bracket(5e-324, 0.1 + 0.2), metric="kl", law="marginal", **{**PLACES, "language": 'a,"b"'}),
+        NotedRow(**{**FIRST, "length": np.int64(64), "value": np.float64(1.0)}, note="more"),
+    ]
+
+
+def test_a_row_takes_its_estimate_over():
+    row = some_rows()[0]
+    assert dataclasses.asdict(row) == {
+        **PLACES, "metric": "ter", "law": "generative", "value": 0.1, "low": 1 / 30, "high": 1 / 3,
+        "method": "monte-carlo", "unit": "nats",
+    }  # fmt: skip
+    assert " ".join(COLUMNS) == "language length denoiser sampler steps metric law value low high method unit"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"value": math.nan}, {"low": math.nan}, {"low": 1.1}, {"high": 0.9}, {"law": "joint"}, {"method": "guess"},
+     {"metric": ""}],
+)  # fmt: skip
+def test_rows_that_say_nothing_are_refused(change):
+    Row(**FIRST)
+    with pytest.raises(ValueError, match=r"ter|metric"):
+        Row(**{**FIRST, **change})
+
+
+def test_methods_are_those_of_estimates():
+    assert get_args(Method) == METHODS
+
+
+def test_csv_and_parquet_agree_to_the_last_bit(tmp_path):
+    frame = frame_of(dataclasses.asdict(row) for row in some_rows())
+    write_tables(tmp_path, frame)
+    parquet = read_results(tmp_path)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    for line, row in zip(lines, parquet.to_dict("records"), strict=True):
+        texts = {name: "" if pd.isna(value) else value for name, value in row.items()}
+        assert {name: type(texts[name])(text) for name, text in line.items()} == texts
+    pd.testing.assert_frame_equal(parquet, frame, check_exact=True)
+    assert list(parquet.columns) == [*COLUMNS, "note"]
+    assert parquet["value"].tolist() == [0.1, math.inf, 0.1 + 0.2, 1.0]
+    assert parquet["low"][2] == 5e-324
+    assert parquet["language"].tolist() == ["2-gram", "NA", 'a,"b"', "2-gram"]
+    assert parquet["steps"].isna().tolist() == [False, True, False, False]
+    check_tables(tmp_path)
+
+
+def test_an_empty_table_has_its_columns(tmp_path):
+    write_tables(tmp_path, frame_of([]))
+    assert list(read_results(tmp_path).columns) == list(COLUMNS)
+    check_tables(tmp_path)
+
+
+def test_a_cell_comes_back_as_it_was_written(toy, tmp_path):
+    cell = toy.ToyCell("2-gram", 8, 0)
+    (tmp_path / "cells").mkdir()
+    assert read_cell(tmp_path, cell.key) is None
+    write_cell(tmp_path, cell, cell.key, some_rows(), 1.5)
+    record = read_cell(tmp_path, cell.key)
+    assert record.rows == tuple(dataclasses.asdict(row) for row in some_rows())
+    assert (record.key, record.seconds) == (cell.key, 1.5)
+    assert json.loads(cell_path(tmp_path, cell.key).read_text())["fields"] == {
+        "language": "2-gram",
+        "steps": 8,
+        "seed": 0,
+    }
+    assert [path.name for path in (tmp_path / "cells").iterdir()] == [f"{cell.key}.json"]
+
+
+@pytest.mark.parametrize("row", [{"value": 1.0}, NotedRow(**FIRST, note=np.arange(2))])
+def test_rows_that_cannot_be_stored_leave_nothing_behind(toy, tmp_path, row):
+    cell = toy.ToyCell("2-gram", 8, 0)
+    (tmp_path / "cells").mkdir()
+    with pytest.raises(ValueError, match="row"):
+        write_cell(tmp_path, cell, cell.key, [row], 1.0)
+    assert list((tmp_path / "cells").iterdir()) == []
+
+
+DAMAGE = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "clipped": lambda data: data[:-3],
+    "empty": lambda data: b"",
+    "binary": lambda data: b"\xff\xfe" + data,
+    "foreign": lambda data: b"[1, 2]\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", ["results.csv", "results.parquet", "run.json", "cell"])
+def test_damaged_files_are_named_and_left_alone(toy, tmp_path, name, damage):
+    arguments = ["--out", str(tmp_path), "--steps", "1"]
+    cell = toy.ToyCell("2-gram", 1, 0)
+    (tmp_path / "cells").mkdir()
+    write_cell(tmp_path, cell, cell.key, some_rows(), 1.5)
+    write_tables(tmp_path, frame_of([FIRST]))
+    (tmp_path / "run.json").write_text('{"status": "finished"}')
+    path = cell_path(tmp_path, cell.key) if name == "cell" else tmp_path / name
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with pytest.raises(ValueError, match=r"damaged results file .*delete it, or .*--fresh") as raised:
+        toy.TOY.run(toy.ToyConfig(steps=(1,)), tmp_path)
+    assert str(path) in str(raised.value)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    if name == "cell":  # and --fresh is a way out
+        assert toy.main(toy.TOY, [*arguments, "--fresh"]) == 0
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_text_atomically(path, "old")
+
+    def write(temporary):
+        temporary.write_text("half of the n")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, write)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cell_file_under_another_name_is_damaged(toy, tmp_path):
+    one, two = toy.ToyCell("2-gram", 1, 0), toy.ToyCell("2-gram", 2, 0)
+    (tmp_path / "cells").mkdir()
+    write_cell(tmp_path, one, one.key, some_rows(), 1.5)
+    cell_path(tmp_path, one.key).rename(cell_path(tmp_path, two.key))
+    with pytest.raises(ValueError, match=one.key):
+        read_cell(tmp_path, two.key)
