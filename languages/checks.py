@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ FLOAT32_TOLERANCE = 1e-5
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
     """Return `value` as an int of at least `least`, else raise a ValueError that names it."""
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer()) or hasattr(value, "__index__")
-    if isinstance(value, bool) or not whole:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    number = int(value)  # type: ignore[call-overload]
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     return number
@@ -27,7 +30,10 @@ def check_count(name: str, value: object, *, least: int = 1) -> int:
 
 def check_fraction(name: str, value: float, *, low: float = 0.0, high: float = 1.0) -> float:
     """Return `value` as a float inside [low, high], else raise a ValueError that names it."""
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     if math.isnan(number) or not low <= number <= high:
         raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
     return number
@@ -44,8 +50,7 @@ def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Ten
     Raises:
         ValueError: NaN or infinite, negative, or a distribution whose sum is off by more than rounding.
     """
-    # Lists go through numpy: torch would round their floats to float32.
-    raw = table if isinstance(table, Tensor) else torch.as_tensor(np.asarray(table))
+    raw = _as_tensor(name, table)
     tolerance = FLOAT32_TOLERANCE if raw.dtype in (torch.float32, torch.float16, torch.bfloat16) else TOLERANCE
     probs = raw.to(torch.float64)
     if probs.dim() < axes or probs.numel() == 0:
@@ -80,8 +85,8 @@ def check_tokens(
     Raises:
         ValueError: Wrong shape, dtype or range, or a hole where none may be.
     """
-    ids = torch.as_tensor(tokens)
-    if ids.dtype.is_floating_point or ids.dtype == torch.bool or ids.is_complex():
+    ids = _as_tensor(name, tokens)
+    if ids.dtype.is_floating_point or ids.dtype == torch.bool:
         raise ValueError(f"{name} must hold integers, got {ids.dtype}")
     if ids.dim() != 2 or ids.shape[1] == 0:
         raise ValueError(f"{name} must have shape (batch, length) with length >= 1, got {tuple(ids.shape)}")
@@ -104,10 +109,23 @@ def check_tokens(
 
 def check_mask(name: str, mask: object, like: Int[Tensor, "B L"]) -> Bool[Tensor, "B L"]:
     """Return `mask` as a bool tensor of the shape and device of `like`, else raise a ValueError that names it."""
-    flags = torch.as_tensor(mask)
+    flags = _as_tensor(name, mask)
     if flags.dtype != torch.bool or flags.shape != like.shape:
         raise ValueError(f"{name} must be bool of shape {tuple(like.shape)}, got {flags.dtype} {tuple(flags.shape)}")
     return flags.to(like.device)
+
+
+def _as_tensor(name: str, value: object) -> Tensor:
+    """`value` as a tensor; lists go through numpy, for torch would round their floats to float32."""
+    try:
+        if not isinstance(value, Tensor):
+            array = np.asarray(value)
+            value = torch.as_tensor(array if array.flags.writeable else array.copy())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers, got {type(value).__name__}: {error}") from None
+    if value.is_complex():
+        raise ValueError(f"{name} must be real, got {value.dtype}")
+    return value
 
 
 def _first(wrong: Tensor) -> tuple[int, ...]:

@@ -117,6 +117,7 @@ class ContextAutomaton:
         self.edge_token = self._tensor(np.concatenate(token))
         self.edge_target = self._tensor(np.concatenate(target))
         self.edge_prob = self._tensor(np.concatenate(probability))
+        self.device = self.edge_prob.device  # "cuda" has become "cuda:0"
         self.depth = self._tensor(np.repeat(np.arange(self.order), counts))
         self.last_token = self._tensor(
             np.concatenate([level.contexts % self.vocab_size if d else [-1] for d, level in enumerate(levels)])
@@ -177,7 +178,7 @@ class ContextAutomaton:
         return cdf
 
     def edges_of(self, tokens: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
-        """Index of the edge each token takes given the tokens before it; −1 where there is none or a hole is in view."""
+        """Index of the edge each token takes after those before it; −1 where there is none or a hole is in view."""
         length = tokens.shape[1]
         edges = torch.empty_like(tokens)
         for position in range(min(self.order - 1, length)):
@@ -228,7 +229,9 @@ def _prefix_marginals(grams: SparseGrams, length: int) -> tuple[NDArray[np.int64
     """Codes and probabilities of the first `length` ≤ n − 1 tokens."""
     prefixes = grams.initial_codes // grams.vocab_size ** (grams.order - 1 - length)
     codes, index = np.unique(prefixes, return_inverse=True)
-    return codes, np.bincount(index, weights=grams.initial_probs, minlength=len(codes))
+    marginals = np.zeros(len(codes))
+    np.add.at(marginals, index, grams.initial_probs)
+    return codes, marginals
 
 
 def _positions(codes: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

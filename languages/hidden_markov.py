@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from languages import kernels
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.inference import DenseChain, hidden_weights, log_likelihood, supports
+from languages.hidden_chains import DenseChain
+from languages.inference import hidden_log_law, log_likelihood, normalised_log, supports
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
 from languages.sampling import RowSampler
@@ -39,11 +41,11 @@ class HMMLanguage(Language):
         emission: object,
         *,
         name: str | None = None,
-        parent: HMMLanguage | None = None,
+        parent: Self | None = None,
     ) -> None:
         self.initial = check_distributions("initial", initial)
-        self.transition = check_distributions("transition", transition)
-        self.emission = check_distributions("emission", emission)
+        self.transition = check_distributions("transition", transition).to(self.initial.device)
+        self.emission = check_distributions("emission", emission).to(self.initial.device)
         states = self.initial.shape[0]
         if self.initial.dim() != 1:
             raise ValueError(f"initial must have shape (S,), got {tuple(self.initial.shape)}")
@@ -69,7 +71,7 @@ class HMMLanguage(Language):
         tables = (table.to(device) for table in (self.initial, self.transition, self.emission))
         return type(self)(*tables, name=self.name, parent=parent)
 
-    def pruned(self, threshold: float, *, name: str | None = None) -> HMMLanguage:
+    def pruned(self, threshold: float, *, name: str | None = None) -> Self:
         """Drop transition and emission probabilities below `threshold` and renormalise; the initial law stays.
 
         A row that would lose everything keeps its largest entry. Returns the language itself if nothing is dropped.
@@ -79,16 +81,13 @@ class HMMLanguage(Language):
         """
         check_threshold(threshold)
         transition, emission = _prune(self.transition, threshold), _prune(self.emission, threshold)
-        if torch.equal(transition, self.transition) and torch.equal(emission, self.emission):
+        if torch.equal(transition > 0, self.transition > 0) and torch.equal(emission > 0, self.emission > 0):
             return self
-        return HMMLanguage(self.initial, transition, emission, name=name or self.name, parent=self)
+        return type(self)(self.initial, transition, emission, name=name or self.name, parent=self)
 
     @functools.cached_property
     def _chain(self) -> DenseChain:
-        return DenseChain(self.transition, self.emission)
-
-    def _first(self, batch: int) -> Float[Tensor, "S B"]:
-        return self.initial[:, None].expand(-1, batch)
+        return DenseChain(self.initial, self.transition, self.emission)
 
     @functools.cached_property
     def _samplers(self) -> tuple[tuple[RowSampler, Tensor], ...]:
@@ -109,20 +108,29 @@ class HMMLanguage(Language):
 
     def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        return log_likelihood(self._chain, self._first(len(tokens)), tokens)
+        return log_likelihood(self._chain, tokens)
 
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
-        return supports(self._chain, self._first(len(tokens)), tokens)
+        return supports(self._chain, tokens)
 
-    def _weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         rows = wanted.any(1)
-        few, asked = tokens[rows], wanted[rows]
-        return hidden_weights(self._chain, self._first(len(few)), few, asked)[asked]
+        tokens, wanted = tokens[rows], wanted[rows]
+        if not kernels.can_serve(self._chain, tokens):
+            return self._hidden_log_law(tokens, wanted)
+        weights, doubtful = kernels.row_weights(self._chain, tokens, wanted)
+        law = normalised_log(weights)
+        if bool(doubtful.any()):
+            again = doubtful.repeat_interleave(wanted.sum(1))
+            law[again] = self._hidden_log_law(tokens[doubtful], wanted[doubtful])
+        return law
 
-    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        everywhere = torch.ones_like(tokens, dtype=torch.bool)
-        return hidden_weights(self._chain, self._first(len(tokens)), tokens, everywhere)
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        return self._hidden_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool))
+
+    def _hidden_log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        return hidden_log_law(self._chain, torch.zeros_like(tokens[:, 0]), tokens, wanted)
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         states = [self.initial]

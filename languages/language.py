@@ -89,47 +89,48 @@ class Language(abc.ABC):
         """
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
         asked = torch.ones_like(tokens, dtype=torch.bool) if at is None else check_mask("at", at, tokens)
-        hidden = tokens == self.mask_id
-        wanted = asked & hidden
-        weights = self._weights(tokens, wanted)
-        total = weights.sum(-1, keepdim=True)
-        dead = total[:, 0] <= 0
-        log_weights = weights.log() - torch.where(total > 0, total, 1.0).log()
-        if bool(dead.any()):
-            orphans = wanted.clone()
-            orphans[wanted] = dead
-            log_weights[dead] = self._log_fallback(tokens, orphans)
-        log_probs = torch.full((*tokens.shape, self.vocab_size), -math.inf, dtype=torch.float64, device=self.device)
-        log_probs.scatter_(2, tokens.clamp(max=self.vocab_size - 1)[..., None], 0.0)
-        log_probs[wanted] = log_weights
-        is_dead = torch.zeros_like(wanted)
-        is_dead[wanted] = dead
-        return Conditionals(log_probs, is_dead) if at is None else Conditionals(log_probs[asked], is_dead[asked])
+        picked = tokens[asked]
+        holes = picked == self.mask_id
+        log_probs = torch.full((len(picked), self.vocab_size), -math.inf, dtype=torch.float64, device=self.device)
+        log_probs.scatter_(1, picked.clamp(max=self.vocab_size - 1)[:, None], 0.0)
+        dead = torch.zeros_like(holes)
+        if bool(holes.any()):
+            wanted = asked & (tokens == self.mask_id)
+            law = self._log_law(tokens, wanted)
+            orphaned = law.isneginf().all(1)
+            if bool(orphaned.any()):
+                orphans = wanted.clone()
+                orphans[wanted] = orphaned
+                law = law.masked_scatter(orphaned[:, None], self._log_fallback(tokens, orphans))
+            log_probs[holes], dead[holes] = law, orphaned
+        if at is None:
+            return Conditionals(log_probs.view(*tokens.shape, -1), dead.view(tokens.shape))
+        return Conditionals(log_probs, dead)
 
     def leave_one_out(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
         """Log q(x_i | revealed tokens other than i) at every position, nats, from one forward–backward pass.
 
         Args:
-            tokens: (B, L) with holes; the revealed tokens of a row must have positive probability together.
+            tokens: (B, L) with holes; without any one of them, the revealed tokens of a row must be possible together.
 
         Raises:
-            ValueError: A row whose revealed tokens are impossible.
+            ValueError: A row in which they are not.
         """
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        weights = self._leave_one_out_weights(tokens)
-        total = weights.sum(-1, keepdim=True)
-        if bool((total <= 0).any()):
-            row = int((total[..., 0] <= 0).any(1).nonzero()[0])
+        law = self._leave_one_out_log_law(tokens).view(*tokens.shape, -1)
+        impossible = law.isneginf().all(-1).any(1)
+        if bool(impossible.any()):
+            row = int(impossible.nonzero()[0])
             raise ValueError(f"tokens: the revealed tokens of row {row} have probability zero under {self.name}")
-        return weights.log() - total.log()
+        return law
 
     @abc.abstractmethod
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         """Law of the token at each position."""
 
     @abc.abstractmethod
-    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        """Unnormalised law of each token given the revealed tokens at other positions."""
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B*L V"]:
+        """Log-law of each token given the revealed tokens at other positions; all −inf where they are impossible."""
 
     def _log_fallback(self, tokens: Int[Tensor, "B L"], orphans: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         """Log-law of hidden positions on dead contexts: the parent's, else uniform."""
@@ -140,8 +141,8 @@ class Language(abc.ABC):
         return self.parent.conditionals(tokens[rows], at=orphans[rows]).log_probs
 
     @abc.abstractmethod
-    def _weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
-        """Unnormalised law of each wanted hidden token, row-major; all zero exactly where its context is dead."""
+    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+        """Log-law of each wanted hidden token, row-major; all −inf exactly where its context is dead."""
 
     @abc.abstractmethod
     def log_support_size(self, length: int) -> float:
@@ -161,9 +162,10 @@ class Language(abc.ABC):
 
     def support_density(self, length: int) -> float:
         """log|support| / (L log V), in [0, 1]. At 1 every sequence is correct and SER is 0 for any model."""
+        length = check_count("length", length)
         if self.vocab_size == 1:
             return 1.0
-        return self.log_support_size(length) / (length * math.log(self.vocab_size))
+        return min(1.0, self.log_support_size(length) / (length * math.log(self.vocab_size)))
 
     def entropy(self, length: int) -> float:
         """Exact entropy of the law at this length, nats.

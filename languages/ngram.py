@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from languages import kernels
 from languages.checks import check_count, check_distributions, check_tokens
 from languages.contexts import ContextAutomaton, SparseGrams
-from languages.inference import SAFE_LOG, SUSPECT, ContextChain, hidden_weights, log_likelihood
+from languages.hidden_chains import ContextChain
+from languages.inference import hidden_log_law, log_likelihood, normalised_log
 from languages.language import Language
 from languages.nearest import NearestNeighbours
 from languages.pruning import prune_rows
@@ -125,8 +127,7 @@ class NGramLanguage(Language):
         if not bool(holes.all()):
             result[~holes] = self.log_prob(tokens[~holes])
         if bool(holes.any()):
-            start = torch.zeros(int(holes.sum()), dtype=torch.int64, device=self.device)
-            result[holes] = log_likelihood(self._chain, self._chain.first(start), tokens[holes])
+            result[holes] = log_likelihood(self._chain, tokens[holes])
         return result
 
     @functools.cached_property
@@ -151,28 +152,27 @@ class NGramLanguage(Language):
         start = rows[-1]
         return start, (start.expand(self.vocab_size, -1) if self.order == 1 else rows[:-1])
 
-    def _weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         if self.order == 1:
-            return self.first_order()[0].expand(int(wanted.sum()), -1)
+            return self.first_order()[0].log().expand(int(wanted.sum()), -1)
         if self.order > 2 or 2 * tokens.shape[1] * self.vocab_size**2 > NEAREST_TABLE_LIMIT:
-            return self._window_weights(tokens, wanted)
-        weights, span = self._nearest.weights(tokens, wanted)
-        if len(span) and self._chain.log_floor * int(span.max()) < SAFE_LOG:
-            suspect = weights.sum(1) < SUSPECT
-            if bool(suspect.any()):
-                few = wanted.clone()
-                few[wanted] = suspect
-                weights[suspect] = self._window_weights(tokens, few)
-        return weights
+            return self._window_log_law(tokens, wanted)
+        weights, doubtful = self._nearest.weights(tokens, wanted)
+        law = normalised_log(weights)
+        if bool(doubtful.any()):
+            few = wanted.clone()
+            few[wanted] = doubtful
+            law[doubtful] = self._window_log_law(tokens, few)
+        return law
 
-    def _leave_one_out_weights(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         if self.order == 1:
-            return self.first_order()[0].expand(*tokens.shape, -1)
-        start = torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
-        everywhere = torch.ones_like(tokens, dtype=torch.bool)
-        return hidden_weights(self._chain, self._chain.first(start), tokens, everywhere)
+            return self.first_order()[0].log().expand(tokens.numel(), -1)
+        return hidden_log_law(
+            self._chain, torch.zeros_like(tokens[:, 0]), tokens, torch.ones_like(tokens, dtype=torch.bool)
+        )
 
-    def _window_weights(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _window_log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
         """Forward–backward inside each stretch that n − 1 adjacent revealed tokens cut off.
 
         Behind such a run the context is known, so the stretch after it depends on nothing further left; and once a
@@ -187,26 +187,47 @@ class NGramLanguage(Language):
         before = torch.where(known, index, -1).cummax(1).values
         after = torch.where(known, index, length - 1).flip(1).cummin(1).values.flip(1)
         rows, columns = wanted.nonzero().unbind(1)
-        segment, member = torch.unique(rows * (length + 1) + before[rows, columns] + 1, return_inverse=True)
+        # Row-major order keeps the positions of one stretch together, so equal neighbours are all there is to find.
+        begins = before[rows, columns] + 1
+        segment, member = torch.unique_consecutive(rows * (length + 1) + begins, return_inverse=True)
         row, begin = segment // (length + 1), segment % (length + 1)
         width = after[row, begin] + 1 - begin
-        result = torch.empty(len(rows), self.vocab_size, dtype=torch.float64, device=tokens.device)
-        slot_of_segment = torch.empty_like(segment)
-        # Padding on the right with holes changes nothing; windows of like width share a batch.
-        for few in _width_batches(width):
-            widest = int(width[few].max())
-            place = begin[few, None] + torch.arange(widest, device=tokens.device)
-            inside = torch.arange(widest, device=tokens.device) < width[few, None]
-            place = place.clamp(max=length - 1)
-            window = torch.where(inside, tokens[row[few, None], place], self.mask_id)
-            asked = inside & wanted[row[few, None], place]
-            context = self._contexts_before(tokens, row[few], begin[few])
-            weights = hidden_weights(self._chain, self._chain.first(context), window, asked)
-            slot_of_segment.fill_(-1)
-            slot_of_segment[few] = torch.arange(len(few), device=tokens.device)
-            slot = slot_of_segment[member]
-            here = slot >= 0
-            result[here] = weights[slot[here], (columns - begin[member])[here]]
+        context = self._contexts_before(tokens, row, begin)
+        if not kernels.can_serve(self._chain, tokens):
+            return self._batched_log_law(tokens, wanted, row, begin, width, context)
+        weights, doubtful = kernels.stretch_weights(self.automaton, tokens, wanted, row, begin, width, context)
+        law = normalised_log(weights)
+        if bool(doubtful.any()):
+            few = wanted.clone()
+            few[wanted] = doubtful[member]
+            windows = (row[doubtful], begin[doubtful], width[doubtful], context[doubtful])
+            law[doubtful[member]] = self._batched_log_law(tokens, few, *windows)
+        return law
+
+    def _batched_log_law(
+        self,
+        tokens: Int[Tensor, "B L"],
+        wanted: Bool[Tensor, "B L"],
+        row: Int[Tensor, " W"],
+        begin: Int[Tensor, " W"],
+        width: Int[Tensor, " W"],
+        context: Int[Tensor, " W"],
+    ) -> Float[Tensor, "K V"]:
+        """Log-laws of the wanted positions, row-major; the windows that hold them, in order, share batches."""
+        length = tokens.shape[1]
+        number = torch.full_like(tokens, -1)
+        number[wanted] = torch.arange(int(wanted.sum()), device=tokens.device)
+        result = torch.empty(int(wanted.sum()), self.vocab_size, dtype=torch.float64, device=tokens.device)
+        # Windows whose widths differ by less than a factor of two share a batch; holes on the right change nothing.
+        bucket = width.double().log2().floor().long()
+        for like in torch.unique(bucket).tolist():
+            few = bucket == like
+            offset = torch.arange(int(width[few].max()), device=tokens.device)
+            inside = offset < width[few, None]
+            place = (row[few, None], (begin[few, None] + offset).clamp(max=length - 1))
+            window = torch.where(inside, tokens[place], self.mask_id)
+            asked = inside & wanted[place]
+            result[number[place][asked]] = hidden_log_law(self._chain, context[few], window, asked)
         return result
 
     def _contexts_before(self, tokens: Tensor, row: Int[Tensor, " K"], begin: Int[Tensor, " K"]) -> Int[Tensor, " K"]:
@@ -267,15 +288,6 @@ class NGramLanguage(Language):
 _CACHES = {"_sampler", "_chain", "_nearest"}
 
 
-def _width_batches(width: Int[Tensor, " W"]) -> list[Int[Tensor, " K"]]:
-    """Indices of windows in groups whose widths differ by at most a factor of two."""
-    if not len(width):
-        return []
-    bucket = width.double().log2().floor().long()
-    order = torch.argsort(bucket, stable=True)
-    return list(order.split(torch.bincount(bucket)[torch.unique(bucket)].tolist()))
-
-
 def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
     """Check dense parameters and list their positive entries."""
     table = check_distributions("transition", transition)
@@ -291,12 +303,13 @@ def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
         chain = sparse.csr_matrix((probs, (codes // vocab_size, target)), shape=(contexts, contexts))
         start = cesaro_limit(chain, np.full(contexts, 1 / contexts))
     else:
-        law = torch.as_tensor(initial)
+        # A 1-gram has no first n − 1 tokens: the law of none is the number one.
+        law = check_distributions("initial", initial, axes=order - 1) if order > 1 else torch.ones(())
         if law.shape != (vocab_size,) * (order - 1):
             raise ValueError(
                 f"initial must have shape (V,) * (n - 1) = {(vocab_size,) * (order - 1)} for a transition of shape "
                 f"(V,) * n, got {tuple(law.shape)}"
             )
-        start = check_distributions("initial", law.reshape(-1)).cpu().numpy() if order > 1 else np.ones(1)
+        start = law.reshape(-1).cpu().numpy().astype(np.float64)
     where: NDArray[np.int64] = np.flatnonzero(start)
     return SparseGrams(order, vocab_size, where, start[where], codes, probs)

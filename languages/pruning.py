@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +16,10 @@ def check_threshold(threshold: float) -> float:
     Raises:
         ValueError: Outside [0, 1]; above 1 nothing would be left.
     """
-    if threshold > 1:
+    number = check_fraction("prune_below", threshold, high=math.inf)
+    if number > 1:
         raise ValueError(f"prune_below={threshold} leaves nothing: no probability reaches it; use a value in [0, 1]")
-    return check_fraction("prune_below", threshold)
+    return number
 
 
 def prune_rows(

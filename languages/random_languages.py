@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
-from languages.checks import check_count
+from languages.checks import check_count, check_fraction
 from languages.hidden_markov import HMMLanguage
 from languages.ngram import NGramLanguage
 from languages.pruning import check_threshold
+
+DENSE_LIMIT = 1 << 26
+"""Largest number of probabilities that a random n-gram is drawn with (512 MiB)."""
 
 
 def random_ngram(
@@ -33,6 +38,11 @@ def random_ngram(
     """
     order, vocab_size = check_count("order", order), check_count("vocab_size", vocab_size)
     check_threshold(prune_below)
+    if vocab_size**order > DENSE_LIMIT:
+        raise ValueError(
+            f"order={order} over vocab_size={vocab_size} has {vocab_size**order} probabilities; at most {DENSE_LIMIT} "
+            "are drawn, use a lower order or a smaller vocabulary"
+        )
     rng = np.random.default_rng(check_count("seed", seed, least=0))
     table = _dirichlet(rng, vocab_size ** (order - 1), vocab_size, concentration)
     language = NGramLanguage(table.reshape((vocab_size,) * order), name=name)
@@ -69,6 +79,5 @@ def random_hmm(
 
 def _dirichlet(rng: np.random.Generator, rows: int, columns: int, concentration: float) -> np.ndarray:
     """(rows, columns) independent symmetric Dirichlet rows."""
-    if not (np.isfinite(concentration) and concentration > 0):
-        raise ValueError(f"concentration must be a positive number, got {concentration!r}")
-    return rng.dirichlet(np.full(columns, float(concentration)), size=rows)
+    alpha = check_fraction("concentration", concentration, low=sys.float_info.min, high=sys.float_info.max)
+    return rng.dirichlet(np.full(columns, alpha), size=rows)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import MatrixRankWarning, spsolve
+
+ELIMINATION_LIMIT = 256
+"""Chains up to this size are solved by elimination without subtraction, which no stiffness harms; larger ones by LU."""
 
 
 def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -20,6 +25,9 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
 
     Returns:
         (S,) the limit; exact zeros on transient states.
+
+    Raises:
+        ValueError: A large chain so stiff that its equations are singular in floating point.
     """
     count, label = csgraph.connected_components(transition, directed=True, connection="strong")
     source, target = transition.nonzero()
@@ -29,10 +37,7 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
     absorbed = start.copy()
     if transient.any():
         # Expected visits to transient states, then one more step into the recurrent classes.
-        inside = transition[transient][:, transient]
-        identity = sparse.identity(inside.shape[0], format="csr")
-        visits = np.atleast_1d(spsolve((identity - inside).T.tocsc(), start[transient]))
-        absorbed[~transient] += visits @ transition[transient][:, ~transient]
+        absorbed[~transient] += _leave(transition[transient], transient, start[transient])
         absorbed[transient] = 0.0
     limit = np.zeros_like(start)
     for component in np.flatnonzero(~leaves):
@@ -41,15 +46,52 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
     return limit / limit.sum()
 
 
+def _leave(
+    transition: sparse.csr_matrix, transient: NDArray[np.bool_], start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mass that enters each recurrent state as `start` leaves the transient ones; `transition` has only their rows."""
+    inside, outside = transition[:, transient], transition[:, ~transient]
+    if len(start) > ELIMINATION_LIMIT:
+        return _solve(inside, outside, start) @ outside
+    inner, outer, mass = inside.toarray(), outside.toarray(), start.copy()
+    for k in reversed(range(len(mass))):
+        leaving = inner[k, :k].sum() + outer[k].sum()
+        inner[k, :k] /= leaving
+        outer[k] /= leaving
+        for table, row in ((inner[:k, :k], inner[k, :k]), (outer[:k], outer[k])):
+            table += np.outer(inner[:k, k], row)
+        mass[:k] += mass[k] * inner[k, :k]
+    return mass @ outer
+
+
 def _class_law(transition: sparse.csr_matrix) -> NDArray[np.float64]:
-    """Stationary law of an irreducible chain: π(I − P) = 0 with the last equation replaced by Σπ = 1."""
+    """Stationary law of an irreducible chain (small: Grassmann, Taksar and Heyman 1985)."""
     size = transition.shape[0]
-    if size == 1:
-        return np.ones(1)
-    system = (sparse.identity(size, format="csr") - transition).T.tolil()
-    system[-1, :] = 1.0
-    right = np.zeros(size)
-    right[-1] = 1.0
-    law = np.maximum(spsolve(system.tocsc(), right), 0.0)
-    law = law @ transition  # one step of the chain removes the solver's rounding on the positive side
+    if size > ELIMINATION_LIMIT:
+        # The law is proportional to the expected visits to the other states between two visits to the last one.
+        others = slice(None, size - 1)
+        visits = _solve(transition[others, others], transition[others, -1:], transition[-1].toarray()[0, :-1])
+        law = np.append(visits, 1.0) @ transition  # one step of the chain removes the solver's rounding
+        return law / law.sum()
+    table, law = transition.toarray(), np.ones(size)
+    for k in range(size - 1, 0, -1):
+        table[:k, k] /= table[k, :k].sum()
+        table[:k, :k] += np.outer(table[:k, k], table[k, :k])
+    for k in range(1, size):
+        law[k] = law[:k] @ table[:k, k]
     return law / law.sum()
+
+
+def _solve(
+    inside: sparse.csr_matrix, outside: sparse.csr_matrix, start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Expected visits to each state before the chain leaves for `outside`: v (I − inside) = start."""
+    # 1 − P(s, s) as the sum of what leaves s: the subtraction would lose small probabilities.
+    moving = inside - sparse.diags(inside.diagonal())
+    leaving = np.asarray(moving.sum(1) + outside.sum(1)).ravel()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MatrixRankWarning)
+        visits = spsolve((sparse.diags(leaving) - moving).T.tocsc(), start)
+    if not np.isfinite(visits).all():
+        raise ValueError("transition: too stiff a chain for its stationary law to be computed; give `initial`")
+    return np.maximum(visits, 0.0)

@@ -36,11 +36,12 @@ class TextLanguage(NGramLanguage):
         symbols = list(text) if level == "char" else text.split()
         if not symbols:
             raise ValueError(f"{name}: the text is empty, there is nothing to count at level={level!r}")
-        vocabulary, ids = np.unique(np.array(symbols, dtype=object).astype(str), return_inverse=True)
+        vocabulary = sorted(set(symbols))
+        index = {symbol: token for token, symbol in enumerate(vocabulary)}
+        circle = np.fromiter((index[symbol] for symbol in symbols), dtype=np.int64, count=len(symbols))
         vocab_size = len(vocabulary)
         if vocab_size**order >= 2**62:
             raise ValueError(f"order={order} over {vocab_size} symbols does not fit in 62 bits; use a lower order")
-        circle = ids.astype(np.int64)
         codes = np.zeros(len(circle), dtype=np.int64)
         for shift in range(order):
             codes = codes * vocab_size + np.roll(circle, -shift)
@@ -58,7 +59,7 @@ class TextLanguage(NGramLanguage):
             ),
             name=name,
         )
-        language.vocabulary, language.level = vocabulary.tolist(), level
+        language.vocabulary, language.level = vocabulary, level
         return language
 
     def encode(self, text: str) -> Int[Tensor, "1 L"]:
@@ -108,6 +109,8 @@ def ngram_from_text(
 
 def _read(path_or_text: str | os.PathLike[str]) -> tuple[str, str]:
     """Name and contents of a text given as such or as a path."""
+    if not isinstance(path_or_text, str | os.PathLike):
+        raise ValueError(f"path_or_text must be a path or a text, got {type(path_or_text).__name__}")
     if isinstance(path_or_text, str) and not _names_file(path_or_text):
         return "inline", path_or_text
     path = Path(path_or_text)
