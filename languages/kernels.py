@@ -19,8 +19,10 @@ from torch import Tensor
 from languages.contexts import ContextAutomaton
 from languages.hidden_chains import ContextChain, DenseChain, HiddenChain
 
-MOST_DENSE_STATES = 64
-"""Beyond, matrix products of the batched engine are faster than loops over single rows."""
+MOST_EDGES = 1 << 13
+"""Transitions times rows (at most `MANY_ROWS`) beyond which products of the batched engine beat loops over rows."""
+MANY_ROWS = 64
+"""With more rows than this the batched engine's overhead for each step no longer counts."""
 TINY = 1e-100
 """Rescaled weights below this make a stretch doubtful."""
 LOG_LEAST_FACTOR = -100.0
@@ -31,9 +33,13 @@ FloatArray = NDArray[np.float64]
 
 
 def can_serve(chain: HiddenChain, tokens: Int[Tensor, "B L"]) -> bool:
-    """Whether the kernels serve this chain: on the CPU, with factors that cannot underflow in one step."""
-    few_states = isinstance(chain, ContextChain) or chain.num_states <= MOST_DENSE_STATES
-    return tokens.device.type == "cpu" and few_states and min(chain.log_start, chain.log_floor) > LOG_LEAST_FACTOR
+    """Whether the kernels serve: on the CPU, with factors that cannot underflow in one step, and where they are faster.
+
+    For an n-gram that depends on the stretch; see `languages.windows`.
+    """
+    if tokens.device.type != "cpu" or min(chain.log_start, chain.log_floor) <= LOG_LEAST_FACTOR:
+        return False
+    return isinstance(chain, ContextChain) or len(chain.log_edges[0]) * min(len(tokens), MANY_ROWS) <= MOST_EDGES
 
 
 def stretch_weights(

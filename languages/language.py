@@ -89,7 +89,7 @@ class Language(abc.ABC):
         """
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
         asked = torch.ones_like(tokens, dtype=torch.bool) if at is None else check_mask("at", at, tokens)
-        picked = tokens[asked]
+        picked = tokens.reshape(-1) if at is None else tokens[asked]
         holes = picked == self.mask_id
         log_probs = torch.full((len(picked), self.vocab_size), -math.inf, dtype=torch.float64, device=self.device)
         log_probs.scatter_(1, picked.clamp(max=self.vocab_size - 1)[:, None], 0.0)
@@ -104,7 +104,7 @@ class Language(abc.ABC):
                 law = law.masked_scatter(orphaned[:, None], self._log_fallback(tokens, orphans))
             log_probs[holes], dead[holes] = law, orphaned
         if at is None:
-            return Conditionals(log_probs.view(*tokens.shape, -1), dead.view(tokens.shape))
+            return Conditionals(log_probs.view(*tokens.shape, self.vocab_size), dead.view(tokens.shape))
         return Conditionals(log_probs, dead)
 
     def leave_one_out(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
@@ -117,7 +117,7 @@ class Language(abc.ABC):
             ValueError: A row in which they are not.
         """
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        law = self._leave_one_out_log_law(tokens).view(*tokens.shape, -1)
+        law = self._leave_one_out_log_law(tokens).view(*tokens.shape, self.vocab_size)
         impossible = law.isneginf().all(-1).any(1)
         if bool(impossible.any()):
             row = int(impossible.nonzero()[0])

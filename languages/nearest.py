@@ -54,12 +54,11 @@ class NearestNeighbours:
 class _Powers:
     """Rows · Pᵈ⁻¹ for d = 1, 2, …, and which of them have positive entries below `LEAST_FACTOR`."""
 
-    def __init__(
-        self, rows: Float[Tensor, "R V"], step: Float[Tensor, "V V"], *, constant_last: bool = False
-    ) -> None:
+    def __init__(self, rows: Float[Tensor, "R V"], step: Float[Tensor, "V V"], *, constant_last: bool = False) -> None:
         self._step, self._constant_last = step, constant_last
         self._support = rows > 0
         self._table, self._small = rows[None], self._is_small(rows)[None]
+        self._any_small = bool(self._small.any())
 
     def rows(
         self, distance: Int[Tensor, " K"], row: Int[Tensor, " K"]
@@ -67,7 +66,12 @@ class _Powers:
         """Each row of the power for its distance, and whether it has entries too small to be trusted."""
         self._grow(int(distance.max()))
         place = (distance - 1) * self._table.shape[1] + row
-        return self._table.flatten(0, 1).index_select(0, place), self._small.flatten().index_select(0, place)
+        small = (
+            self._small.flatten().index_select(0, place)
+            if self._any_small
+            else torch.zeros_like(place, dtype=torch.bool)
+        )
+        return self._table.flatten(0, 1).index_select(0, place), small
 
     def _grow(self, distance: int) -> None:
         have = len(self._table)
@@ -85,6 +89,7 @@ class _Powers:
             tables.append(power[None])
             small.append(self._is_small(power)[None])
         self._table, self._small = torch.cat(tables), torch.cat(small)
+        self._any_small = bool(self._small.any())
 
     def _is_small(self, power: Float[Tensor, "R V"]) -> Bool[Tensor, " R"]:
         return (self._support & (power < LEAST_FACTOR)).any(1)

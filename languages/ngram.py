@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from languages import kernels
 from languages.checks import check_count, check_distributions, check_tokens
 from languages.contexts import ContextAutomaton, SparseGrams
 from languages.hidden_chains import ContextChain
@@ -24,6 +23,7 @@ from languages.pruning import prune_rows
 from languages.sampling import RowSampler
 from languages.stationary import cesaro_limit
 from languages.support import automaton_log_support_size
+from languages.windows import subset, window_log_law
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""
@@ -156,13 +156,11 @@ class NGramLanguage(Language):
         if self.order == 1:
             return self.first_order()[0].log().expand(int(wanted.sum()), -1)
         if self.order > 2 or 2 * tokens.shape[1] * self.vocab_size**2 > NEAREST_TABLE_LIMIT:
-            return self._window_log_law(tokens, wanted)
+            return window_log_law(self._chain, tokens, wanted)
         weights, doubtful = self._nearest.weights(tokens, wanted)
         law = normalised_log(weights)
         if bool(doubtful.any()):
-            few = wanted.clone()
-            few[wanted] = doubtful
-            law[doubtful] = self._window_log_law(tokens, few)
+            law[doubtful] = window_log_law(self._chain, tokens, subset(wanted, doubtful))
         return law
 
     def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "K V"]:
@@ -171,74 +169,6 @@ class NGramLanguage(Language):
         return hidden_log_law(
             self._chain, torch.zeros_like(tokens[:, 0]), tokens, torch.ones_like(tokens, dtype=torch.bool)
         )
-
-    def _window_log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
-        """Forward–backward inside each stretch that n − 1 adjacent revealed tokens cut off.
-
-        Behind such a run the context is known, so the stretch after it depends on nothing further left; and once a
-        run is complete, nothing further right tells anything about the tokens before it.
-        """
-        length, memory = tokens.shape[1], self.order - 1
-        hidden = (tokens == self.mask_id).long().cumsum(1)
-        index = torch.arange(length, device=tokens.device)
-        hidden_in_memory = hidden.clone()
-        hidden_in_memory[:, memory:] -= hidden[:, :-memory]
-        known = hidden_in_memory == 0
-        before = torch.where(known, index, -1).cummax(1).values
-        after = torch.where(known, index, length - 1).flip(1).cummin(1).values.flip(1)
-        rows, columns = wanted.nonzero().unbind(1)
-        # Row-major order keeps the positions of one stretch together, so equal neighbours are all there is to find.
-        begins = before[rows, columns] + 1
-        segment, member = torch.unique_consecutive(rows * (length + 1) + begins, return_inverse=True)
-        row, begin = segment // (length + 1), segment % (length + 1)
-        width = after[row, begin] + 1 - begin
-        context = self._contexts_before(tokens, row, begin)
-        if not kernels.can_serve(self._chain, tokens):
-            return self._batched_log_law(tokens, wanted, row, begin, width, context)
-        weights, doubtful = kernels.stretch_weights(self.automaton, tokens, wanted, row, begin, width, context)
-        law = normalised_log(weights)
-        if bool(doubtful.any()):
-            few = wanted.clone()
-            few[wanted] = doubtful[member]
-            windows = (row[doubtful], begin[doubtful], width[doubtful], context[doubtful])
-            law[doubtful[member]] = self._batched_log_law(tokens, few, *windows)
-        return law
-
-    def _batched_log_law(
-        self,
-        tokens: Int[Tensor, "B L"],
-        wanted: Bool[Tensor, "B L"],
-        row: Int[Tensor, " W"],
-        begin: Int[Tensor, " W"],
-        width: Int[Tensor, " W"],
-        context: Int[Tensor, " W"],
-    ) -> Float[Tensor, "K V"]:
-        """Log-laws of the wanted positions, row-major; the windows that hold them, in order, share batches."""
-        length = tokens.shape[1]
-        number = torch.full_like(tokens, -1)
-        number[wanted] = torch.arange(int(wanted.sum()), device=tokens.device)
-        result = torch.empty(int(wanted.sum()), self.vocab_size, dtype=torch.float64, device=tokens.device)
-        # Windows whose widths differ by less than a factor of two share a batch; holes on the right change nothing.
-        bucket = width.double().log2().floor().long()
-        for like in torch.unique(bucket).tolist():
-            few = bucket == like
-            offset = torch.arange(int(width[few].max()), device=tokens.device)
-            inside = offset < width[few, None]
-            place = (row[few, None], (begin[few, None] + offset).clamp(max=length - 1))
-            window = torch.where(inside, tokens[place], self.mask_id)
-            asked = inside & wanted[place]
-            result[number[place][asked]] = hidden_log_law(self._chain, context[few], window, asked)
-        return result
-
-    def _contexts_before(self, tokens: Tensor, row: Int[Tensor, " K"], begin: Int[Tensor, " K"]) -> Int[Tensor, " K"]:
-        """State of the known context just before each window; −1 where the language never reaches it."""
-        context = torch.zeros_like(row)
-        for depth in range(1, self.order):
-            these = begin == depth if depth < self.order - 1 else begin >= depth
-            if bool(these.any()):
-                back = torch.arange(-depth, 0, device=tokens.device)
-                context[these] = self.automaton.contexts_of(tokens[row[these, None], begin[these, None] + back])
-        return context
 
     # Information ------------------------------------------------------------------------------------------------
 

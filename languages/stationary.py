@@ -82,9 +82,7 @@ def _class_law(transition: sparse.csr_matrix) -> NDArray[np.float64]:
     return law / law.sum()
 
 
-def _solve(
-    inside: sparse.csr_matrix, outside: sparse.csr_matrix, start: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _solve(inside: sparse.csr_matrix, outside: sparse.csr_matrix, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """Expected visits to each state before the chain leaves for `outside`: v (I − inside) = start."""
     # 1 − P(s, s) as the sum of what leaves s: the subtraction would lose small probabilities.
     moving = inside - sparse.diags(inside.diagonal())

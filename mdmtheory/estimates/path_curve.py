@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class PathCurve:
         """h(t) at each node, nats."""
         return [Estimate.from_samples(self.offset - column, unit="nats") for column in self.samples.T]
 
-    def path_kl(self, reveal: object) -> Estimate:
+    def path_kl(self, reveal: Sequence[float] | NDArray[np.float64] | Tensor) -> Estimate:
         """Path KL (nats) of Bernoulli reveals, with a 95 % interval.
 
         Args:

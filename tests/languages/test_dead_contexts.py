@@ -93,10 +93,12 @@ def test_parents_are_asked_in_turn():
     tokens = torch.tensor([[0, 3, 2]])
     assert once.conditionals(torch.tensor([[1, 2, 0]])).dead.sum() == 0
     got = HMMLanguage([1.0, 0, 0], twice.first_order()[1], np.eye(3)).conditionals(tokens)
-    assert got.dead[0, 1] and float(got.log_probs[0, 1].exp()[0]) == pytest.approx(1 / 3)
+    assert got.dead[0, 1]
+    assert float(got.log_probs[0, 1].exp()[0]) == pytest.approx(1 / 3)
     got = twice.conditionals(tokens)
     expected = once.conditionals(tokens)
-    assert got.dead[0, 1] and not expected.dead[0, 1]
+    assert got.dead[0, 1]
+    assert not expected.dead[0, 1]
     torch.testing.assert_close(got.log_probs, expected.log_probs)
     unreachable = NGramLanguage(np.eye(3) * 0.9 + 0.1 / 3).pruned(0.05)
     got = unreachable.conditionals(tokens)

@@ -23,7 +23,8 @@ def check(language, reference, rows):
     holes = (tokens == language.mask_id).nonzero().tolist()
     for r, i in holes:
         law = reference.log_conditional(rows[r], i)
-        np.testing.assert_allclose(log_probs[r, i].numpy(), law, rtol=1e-10, atol=1e-12, err_msg=f"row {r} position {i}")
+        got = log_probs[r, i].numpy()
+        np.testing.assert_allclose(got, law, rtol=1e-10, atol=1e-12, err_msg=f"row {r} position {i}")
     at = torch.zeros_like(tokens, dtype=torch.bool)
     at[tuple(torch.tensor(holes[:: max(1, len(holes) // 5)]).T)] = True
     torch.testing.assert_close(language.conditionals(tokens, at=at).log_probs, log_probs[at], rtol=1e-10, atol=1e-12)
@@ -103,6 +104,16 @@ def test_one_step_out_of_range():
     assert language.contains(complete).tolist() == [True, True, True, False]
     expected = [reference.log_prob(row) for row in complete.tolist()]
     np.testing.assert_allclose(language.log_prob(complete).numpy(), expected, rtol=1e-12)
+
+
+def test_membership_when_emission_and_move_leave_the_range_together():
+    """Token 1 (1e-200) is emitted by the first state alone, which then has to move on (1e-200)."""
+    tables = [1.0, 0.0], [[1.0, 1e-200], [0.0, 1.0]], [[1.0, 1e-200, 0.0], [0.0, 0.0, 1.0]]
+    rows = torch.tensor([[0, 1, 2, 2], [1, 1, 1, 2], [0, 2, 1, 2]])
+    language = HMMLanguage(*tables)
+    assert language.contains(rows).tolist() == [True, True, False]
+    expected = [rational.hmm(*tables).log_prob(row) for row in rows.tolist()]
+    np.testing.assert_allclose(language.log_prob(rows).numpy(), expected, rtol=1e-12)
 
 
 def test_tiny_initial_law():

@@ -1,0 +1,79 @@
+"""The default start: the Cesàro limit from the uniform law, for every kind of chain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from languages import NGramLanguage, stationary
+
+CHAINS = {
+    "irreducible": [[0.5, 0.5, 0], [0.2, 0.3, 0.5], [0.6, 0.2, 0.2]],
+    "periodic": [[0, 1, 0], [0.3, 0, 0.7], [0, 1, 0]],
+    "cycle": [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+    "reducible": [[0.5, 0.5, 0, 0], [0.1, 0.9, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]],
+    "transient": [[0.2, 0.3, 0.1, 0.4], [0.1, 0.1, 0.5, 0.3], [0, 0, 1, 0], [0, 0, 0, 1]],
+    "transient into a cycle": [[0.9, 0.1, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0, 1], [0, 0, 1, 0]],
+    "identity": [[1, 0], [0, 1]],
+    "one token": [[1]],
+}
+
+
+@pytest.mark.parametrize("limit", [256, 0], ids=["elimination", "sparse solver"])
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_against_long_averages(chain, limit, monkeypatch):
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", limit)
+    chain = np.array(chain, dtype=float)
+    law, powers, average = np.full(len(chain), 1 / len(chain)), chain, np.eye(len(chain))
+    for _ in range(40):  # the average of 2⁴⁰ powers by doubling: A_{2T} = (A_T + P^T A_T) / 2
+        average, powers = (average + powers @ average) / 2, powers @ powers
+        powers /= powers.sum(1, keepdims=True)
+    got = stationary.cesaro_limit(sparse.csr_matrix(chain), law)
+    np.testing.assert_allclose(got, law @ average, atol=1e-10)
+    np.testing.assert_allclose(got @ chain, got, atol=1e-14)
+
+
+@pytest.mark.parametrize("limit", [256, 0], ids=["elimination", "sparse solver"])
+def test_stiff_chains_keep_their_small_probabilities(limit, monkeypatch):
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", limit)
+
+    def law(chain):
+        return stationary.cesaro_limit(sparse.csr_matrix(np.array(chain)), np.full(len(chain), 1 / len(chain)))
+
+    np.testing.assert_allclose(law([[1, 1e-30], [3e-30, 1]]), [0.75, 0.25], rtol=1e-12)
+    np.testing.assert_allclose(law([[1, 1e-30, 0], [0, 1, 1e-30], [0, 0, 1]]), [0, 0, 1], rtol=1e-12)
+    np.testing.assert_allclose(law([[1, 1e-30, 3e-30], [0, 1, 0], [0, 0, 1]]), [0, 5 / 12, 7 / 12], rtol=1e-12)
+
+
+def test_clusters_that_hardly_ever_exchange():
+    """Elimination alone keeps digits that every subtraction loses: two fast pairs joined by 1e-30 and 2e-30."""
+    chain = np.array([[0.5, 0.5, 0, 0], [0.5, 0.5, 1e-30, 0], [0, 2e-30, 0.5, 0.5], [0, 0, 0.5, 0.5]])
+    got = stationary.cesaro_limit(sparse.csr_matrix(chain), np.full(4, 0.25))
+    np.testing.assert_allclose(got, np.array([2, 2, 1, 1]) / 6, rtol=1e-12)
+
+
+def test_large_and_small_solvers_agree(monkeypatch):
+    table = np.random.default_rng(0).dirichlet(np.full(7, 0.3), size=49).reshape(7, 7, 7)
+    small = NGramLanguage(table)
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", 10)
+    pairs = torch.cartesian_prod(torch.arange(7), torch.arange(7))
+    torch.testing.assert_close(NGramLanguage(table).log_prob(pairs), small.log_prob(pairs), rtol=1e-10, atol=1e-10)
+
+
+def test_default_start_is_stationary_and_short_lengths_are_its_marginals():
+    table = np.random.default_rng(1).dirichlet(np.ones(3), size=27).reshape(3, 3, 3, 3)
+    language = NGramLanguage(table)
+    marginals = language.marginals(30)
+    torch.testing.assert_close(marginals, marginals[:1].expand(30, -1), rtol=0, atol=1e-13)
+    whole = torch.cartesian_prod(*[torch.arange(3)] * 3)
+    probs = language.log_prob(whole).exp()
+    for length in (1, 2):
+        short = torch.cartesian_prod(*[torch.arange(3)] * length).reshape(-1, length)
+        expected = torch.stack([probs[(whole[:, :length] == row).all(1)].sum() for row in short])
+        torch.testing.assert_close(language.log_prob(short).exp(), expected)
+        hole = torch.full((1, length), language.mask_id)
+        torch.testing.assert_close(language.posterior(hole)[0].exp(), marginals[:length])
+        assert language.contains(language.sample(100, length)).all()
+        assert language.entropy(length) == pytest.approx(float(-(expected * expected.log()).sum()))
