@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+# Tests are many and small: a second thread would wait for the first, and cost more than it brings.
+torch.set_num_threads(1)
+
 
 def pytest_collection_modifyitems(items):
     """Skip tests marked gpu, with the reason, where there is no CUDA device."""

@@ -1,0 +1,120 @@
+"""Tensors on disk: safetensors with a checksum, written whole or not at all, never a pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mdmtheory.networks.config import TransformerConfig
+from mdmtheory.networks.transformer import Transformer
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write tensors and a JSON header to one file, which holds either the old or the new content at every moment.
+
+    Args:
+        path: The file; its folder must exist.
+        tensors: By name, no two sharing memory.
+        header: What JSON can say.
+    """
+    path = Path(path)
+    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"header": json.dumps(header), "checksum": str(_checksum(flat))}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        save_file(flat, temporary, metadata=metadata)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # the name must never point to data that a power cut can lose
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors on the CPU, and the header.
+
+    Raises:
+        ValueError: The file is missing, unreadable, truncated, changed, or of another kind; its name is in the message.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(metadata["header"])
+        expected = int(metadata["checksum"])
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"cannot read {path}: it is missing, damaged or of another kind ({error})") from error
+    if _checksum(tensors) != expected or not isinstance(header, dict):
+        raise ValueError(f"cannot read {path}: it is damaged (its checksum does not match)")
+    return tensors, header
+
+
+def save_network(path: str | os.PathLike[str], network: Transformer) -> None:
+    """Write the weights and the config of a network to one safetensors file.
+
+    Args:
+        path: The file; it is replaced if it exists.
+        network: The network.
+    """
+    header = {"kind": "transformer", "config": dataclasses.asdict(network.config)}
+    write_tensors(path, network.state_dict(), header)
+
+
+def load_network(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Transformer:
+    """Read a network written by `save_network`, in evaluation mode.
+
+    Args:
+        path: The file.
+        device: Where the network shall live.
+
+    Raises:
+        ValueError: The file is damaged or holds something else; its name is in the message.
+    """
+    tensors, header = read_tensors(path)
+    if header.get("kind") != "transformer":
+        raise ValueError(f"cannot read {path} as a network: it holds {header.get('kind', 'something else')!r}")
+    try:
+        network = fresh_network(TransformerConfig(**header["config"]))
+        network.load_state_dict(tensors)
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(f"cannot read {path} as a network: {error}") from error
+    return network.to(device).eval()
+
+
+def fresh_network(config: TransformerConfig, seed: int = 0) -> Transformer:
+    """Make a network whose initial weights depend on the seed alone; torch's default generator stays where it was.
+
+    Args:
+        config: Its shape.
+        seed: Seed of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Transformer(config)
+
+
+def _checksum(tensors: dict[str, Tensor]) -> int:
+    """CRC-32 over names, types, shapes and bytes, in the order of names."""
+    total = 0
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
+        if tensor.numel():
+            total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
+    return total

@@ -1,0 +1,178 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from languages.checks import check_count
+from languages.estimate import Estimate
+from languages.language import Language
+from mdmtheory.diffusion.losses import autoregressive_losses, masked_diffusion_losses
+from mdmtheory.diffusion.masking import draw_masks
+from mdmtheory.training import checkpoints
+from mdmtheory.training.config import TrainingConfig
+from mdmtheory.training.data import SequenceSource, source_from
+from mdmtheory.training.engine import Engine, make_engine
+from mdmtheory.training.evaluate import sequence_losses
+from mdmtheory.training.optimizer import learning_rate
+from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecord
+from mdmtheory.training.result import TrainingResult
+from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
+
+ENTROPY_SEQUENCES = 4096
+"""Sequences for the entropy of a language that has no exact one."""
+
+
+def train(
+    language: Language,
+    length: int,
+    config: TrainingConfig,
+    *,
+    progress: Progress = None,
+    optimum: float | None = None,
+) -> TrainingResult:
+    """Train a network on sequences of a language.
+
+    Args:
+        language: Where the sequences come from.
+        length: L, tokens per sequence.
+        config: The run.
+        progress: None for a bar on a terminal, True or False for a bar or none, or a function of every
+            `TrainingRecord`.
+        optimum: Entropy of the language per token, nats, if the caller has it; else exact where the language can say,
+            else estimated.
+
+    Returns:
+        The network with averaged weights, the history, and the held-out loss.
+
+    Raises:
+        ValueError: A checkpoint that is damaged or belongs to another run, a folder that cannot be written to, or a
+            batch size that the processes cannot share; before any training.
+        FloatingPointError: The loss is no longer finite.
+    """
+    check_count("length", length)
+    path = None if config.checkpoint_dir is None else checkpoints.prepare_folder(config.checkpoint_dir)
+    identity = checkpoints.run_identity(language, length, config) if path is not None else {}
+    if optimum is None:
+        optimum = _entropy(language, length, config.seed) / length
+    shape = config.network(language.vocab_size)
+    engine = make_engine(config, shape)
+    source = source_from(language, length, config, engine.fabric.global_rank, engine.fabric.world_size)
+    done = checkpoints.Progress()
+    if path is not None and path.exists():
+        done = checkpoints.load_checkpoint(path, identity, engine.model, engine.ema, engine.optimizer)
+
+    def save(state: checkpoints.Progress) -> None:
+        if path is not None:
+            first = engine.fabric.global_rank == 0
+            checkpoints.save_checkpoint(path, identity, state, engine.model, engine.ema, engine.optimizer, write=first)
+            engine.fabric.barrier()
+
+    shown = progress if engine.fabric.global_rank == 0 else False
+    display = ProgressDisplay(shown, config.total_steps, done.step, f"{config.kind} {config.size}")
+    try:
+        with torch.random.fork_rng(enabled=config.dropout > 0):
+            done = _run(engine, source, length, language.mask_id, config, optimum, done, save, display)
+    finally:
+        display.close()
+    network = engine.averaged_network(shape)
+    held_out = None
+    tokens = source.held_out()
+    if len(tokens) > 1:
+        generator = stream_generator(engine.fabric.device, config.seed, Stream.EVALUATION)
+        held_out = Estimate.from_samples(sequence_losses(network, tokens, generator=generator).cpu(), unit="nats/token")
+    history = tuple(TrainingRecord(**record) for record in done.history)
+    return TrainingResult(network, config, history, done.step, done.seconds, optimum, held_out)
+
+
+def _run(
+    engine: Engine,
+    source: SequenceSource,
+    length: int,
+    mask_id: int,
+    config: TrainingConfig,
+    optimum: float,
+    done: checkpoints.Progress,
+    save: Callable[[checkpoints.Progress], None],
+    display: ProgressDisplay,
+) -> checkpoints.Progress:
+    """Step until the end of the run or of the time, logging and saving on the way."""
+    device, rank, world = engine.fabric.device, engine.fabric.global_rank, engine.fabric.world_size
+    masks_generator = torch.Generator(device=device)
+    history = list(done.history)
+    step, saved = done.step, done.step
+    begun = time.perf_counter() - done.seconds
+    total, window_start, window_seconds = torch.zeros((), device=device), step, done.seconds
+    engine.call.train()
+    while step < config.total_steps:
+        part = step / config.total_steps
+        if config.time_limit_seconds is not None:
+            elapsed = time.perf_counter() - begun
+            if world > 1:
+                elapsed = engine.fabric.broadcast(elapsed)  # all processes must stop at the same step
+            part = max(part, elapsed / config.time_limit_seconds)
+            if part >= 1:
+                break
+        tokens = source.batch(step).to(device, non_blocking=True)
+        masks_generator.manual_seed(stream_seed(config.seed, Stream.MASKS, rank, step))
+        if config.dropout > 0:
+            torch.manual_seed(stream_seed(config.seed, Stream.DROPOUT, rank, step))
+        loss = _losses(engine, tokens, mask_id, config, masks_generator).mean()
+        rate = learning_rate(config, step, part)
+        engine.step(loss, rate, config.gradient_clip)
+        total += loss.detach()
+        step += 1
+        last = step == config.total_steps
+        if last or step % config.log_every == 0:
+            seconds = time.perf_counter() - begun
+            steps = step - window_start
+            value = engine.mean(total / steps)
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss is {value} between steps {window_start} and {step}; a lower learning_rate than "
+                    f"{config.learning_rate:g} or a longer warmup may help"
+                )
+            speed = steps * config.batch_size * length / max(seconds - window_seconds, 1e-9)
+            record = TrainingRecord(step, value, value - optimum, rate, seconds, speed)
+            history.append(dataclasses.asdict(record))
+            total.zero_()
+            window_start, window_seconds = step, seconds
+        if config.checkpoint_every is not None and step % config.checkpoint_every == 0 and not last:
+            save(checkpoints.Progress(step, time.perf_counter() - begun, tuple(history)))
+            saved = step
+        if window_start == step:
+            display.show(record)
+    done = checkpoints.Progress(step, time.perf_counter() - begun if step > done.step else done.seconds, tuple(history))
+    if step > saved:
+        save(done)
+    return done
+
+
+def _losses(engine: Engine, tokens: Tensor, mask_id: int, config: TrainingConfig, generator: torch.Generator) -> Tensor:
+    """Loss of each sequence of the batch."""
+    if config.kind == "ar":
+        return autoregressive_losses(engine.call, tokens, mask_id)
+    masks = draw_masks(
+        config.masking,
+        *tokens.shape,
+        skew=config.skew,
+        sampling=config.time_sampling,
+        generator=generator,
+        device=tokens.device,
+    )
+    return masked_diffusion_losses(engine.call, tokens, masks, mask_id)
+
+
+def _entropy(language: Language, length: int, seed: int) -> float:
+    """Entropy of the language at this length, nats: exact where it can be had."""
+    try:
+        return language.entropy(length)
+    except NotImplementedError:
+        generator = stream_generator(language.device, seed, Stream.ENTROPY)
+        return language.estimate_entropy(length, num_sequences=ENTROPY_SEQUENCES, generator=generator).value

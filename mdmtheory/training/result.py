@@ -1,0 +1,52 @@
+"""What a training run returns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from languages.estimate import Estimate
+from mdmtheory.denoisers.network import NetworkDenoiser
+from mdmtheory.networks.causal import CausalLanguageModel
+from mdmtheory.networks.transformer import Transformer
+from mdmtheory.training.config import TrainingConfig
+from mdmtheory.training.progress import TrainingRecord
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """A trained network and how it came to be.
+
+    Attributes:
+        network: The network with the averaged weights, in evaluation mode.
+        config: The run.
+        history: Loss and speed over the run.
+        steps: Optimizer steps done; below `config.total_steps` if the time limit came first.
+        seconds: Training time.
+        optimum: Entropy of the language per token, nats: the least value the loss can have.
+        held_out: Loss of `network` on held-out sequences, nats per token, with an interval; None if none were held out.
+    """
+
+    network: Transformer
+    config: TrainingConfig
+    history: tuple[TrainingRecord, ...]
+    steps: int
+    seconds: float
+    optimum: float
+    held_out: Estimate | None
+
+    @property
+    def model(self) -> NetworkDenoiser | CausalLanguageModel:
+        """The network as a sampler takes it: a denoiser, or a causal language model."""
+        return CausalLanguageModel(self.network) if self.config.kind == "ar" else NetworkDenoiser(self.network)
+
+    @property
+    def gap(self) -> Estimate | None:
+        """Held-out loss minus the optimum, nats per token."""
+        return None if self.held_out is None else self.held_out.shifted(-self.optimum)
+
+    def __repr__(self) -> str:
+        gap = "" if self.gap is None else f", gap={self.gap}"
+        return (
+            f"TrainingResult({self.config.kind}, {self.network.extra_repr()}, steps={self.steps}, "
+            f"seconds={self.seconds:.1f}, optimum={self.optimum:.4f} nats/token{gap})"
+        )

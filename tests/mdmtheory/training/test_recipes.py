@@ -1,0 +1,34 @@
+"""Recipes: every one is a run, and its time is a sane number."""
+
+from __future__ import annotations
+
+import pytest
+
+from mdmtheory.training.recipes import RECIPES, estimated_seconds, recipe
+
+
+@pytest.mark.parametrize(("name", "kind"), list(RECIPES))
+def test_every_recipe_is_a_run(name: str, kind: str) -> None:
+    config = recipe(name, kind)  # type: ignore[arg-type]
+    assert config.kind == kind
+    assert config.network(8).causal == (kind == "ar")
+    assert estimated_seconds(name, kind, 64, on_cpu=True) > 5  # type: ignore[arg-type]
+
+
+def test_the_paper_recipe_is_the_papers() -> None:
+    config = recipe("paper", "mdm")
+    assert (config.epochs, config.num_sequences, config.held_out, config.data) == (20, 1_000_000, 10_000, "fixed")
+
+
+def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
+    assert estimated_seconds("smoke", "mdm", 16, on_cpu=True) < estimated_seconds("demo", "mdm", 64, on_cpu=True) < 80
+    assert estimated_seconds("demo", "mdm", 10_000, on_cpu=True) < 100
+    short, long = (estimated_seconds("paper", "mdm", length, on_cpu=False) for length in (256, 1024))
+    assert 600 < short < long < 48 * 3600
+
+
+def test_unknown_names_are_named() -> None:
+    with pytest.raises(ValueError, match="recipe must be one of smoke, demo, paper; got 'huge'"):
+        recipe("huge", "mdm")
+    with pytest.raises(ValueError, match="kind must be one of mdm, ar; got 'gan'"):
+        recipe("demo", "gan")  # type: ignore[arg-type]
