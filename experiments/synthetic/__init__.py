@@ -1,0 +1,1 @@
+"""What the experiments on synthetic languages share: cells, published figures, the figure and the table."""

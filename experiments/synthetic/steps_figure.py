@@ -1,0 +1,95 @@
+"""The figure of the main job: TER increase and SER against the number of steps, one column a language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from experiments.harness.figures import (
+    draw_estimates,
+    draw_level,
+    house_style,
+    log_steps,
+    log_values,
+    looks,
+    new_figure,
+    save_figure,
+)
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+NAMES = {"oracle": "exact denoiser", "mdm": "trained MDM", "ar": "trained AR, one token a step"}
+
+
+def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
+    """One figure for each length: TER increase above, SER below, a column for each language.
+
+    Args:
+        table: The tidy table.
+        folder: Where the PNG files go.
+        languages: The languages, in the order of the columns.
+    """
+    paths = []
+    lengths = sorted(table["length"].unique())
+    for length in lengths:
+        rows = table[table["length"] == length]
+        name = "ter_vs_steps.png" if len(lengths) == 1 else f"ter_vs_steps_L{length}.png"
+        with house_style():
+            figure, panels = new_figure(len(languages), 2, width=3.8, height=2.7)
+            upper, lower = panels[: len(languages)], panels[len(languages) :]
+            for language, above, below in zip(languages, upper, lower, strict=True):
+                here = rows[rows["language"] == language]
+                _panel(above, here, "ter_increase", "path")
+                _panel(below, here, "ser", "marginal")
+                above.set_title(language)
+                below.set_ylim(-0.03, 1.03)
+            log_axes = [axes for axes in upper if axes.has_data()]
+            bottom = min((axes.get_ylim()[0] for axes in log_axes), default=0.01)
+            top = max((axes.get_ylim()[1] for axes in log_axes), default=100.0)
+            for axes in log_axes:
+                axes.set_ylim(max(bottom, 1e-3), top)
+            upper[0].set_ylabel("TER increase over the truth\n(path law)")
+            lower[0].set_ylabel("SER: share of sequences\noutside the language")
+            for axes in (*upper[1:], *lower[1:]):
+                axes.set_ylabel("")
+            handles: dict[str, Any] = {}
+            for axes in panels:
+                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                    handles.setdefault(label, handle)
+            figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
+            figure.suptitle(f"Few parallel steps give fluent tokens, but not correct sequences (L = {length})")
+            description = "mdmtheory, python -m experiments.ter_vs_steps; intervals are 95 %"
+            paths.append(save_figure(figure, folder / name, title="TER and SER against steps", description=description))
+    return paths
+
+
+def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
+    """Draw one metric of every denoiser; autoregressive models, which have no steps to choose, as a level."""
+    rows = table[(table["metric"] == metric) & (table["method"] != "published")].copy()
+    if metric == "ter_increase":
+        rows[["value", "low", "high"]] *= 100
+    style = looks(["oracle", "mdm", "ar"])
+    for denoiser in ("oracle", "mdm"):
+        chosen = rows[(rows["denoiser"] == denoiser) & (rows["law"] == law)]
+        for method in dict.fromkeys(chosen["method"]):
+            part = chosen[chosen["method"] == method]
+            label = f"{NAMES[denoiser]}: {'exact' if method == 'exact' else 'estimate, 95 %'}"
+            draw_estimates(axes, part, label=label, **style[denoiser])
+            if method == "monte-carlo":  # a thin line leads the eye from marker to marker
+                part = part.sort_values("steps")
+                axes.plot(part["steps"].astype(float), part["value"], color=style[denoiser]["color"], linewidth=0.6)
+    label = f"{NAMES['ar']}: estimate, 95 %"
+    for value, low, high in rows.loc[rows["denoiser"] == "ar", ["value", "low", "high"]].to_numpy("float64"):
+        draw_level(axes, value, low, high, label=label, color=style["ar"]["color"])
+    steps = rows.loc[rows["denoiser"].isin(["oracle", "mdm"]), "steps"]
+    log_steps(axes, [int(n) for n in steps.unique() if n == n])
+    if metric == "ter_increase":
+        log_values(axes, "")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g} %"))
+        axes.yaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,122 @@
+"""Trained networks laid over the exact numbers: a masked diffusion model or an autoregressive one."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from experiments.harness import Row
+from experiments.synthetic.cell import LanguageCell
+from experiments.synthetic.oracle_samples import sample_rows
+from experiments.synthetic.path_law import path_kls, ter_increase
+
+if TYPE_CHECKING:
+    from languages import Language
+    from mdmtheory.training import TrainingResult
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCell(LanguageCell):
+    """Train one network, then measure it at every number of steps.
+
+    Attributes:
+        kind: "mdm" or "ar".
+        recipe: Name of the training recipe (`mdmtheory.training.recipes`).
+        steps: Numbers of uniform steps N at which an MDM is measured; an AR model has none.
+        sequences: How many sequences are sampled at each.
+        path_sequences: Sequences for the path law of the exact denoiser where it has to be estimated.
+    """
+
+    kind: Literal["mdm", "ar"]
+    recipe: str
+    steps: tuple[int, ...]
+    sequences: int
+    path_sequences: int
+
+    def run(self, workdir: Path) -> Sequence[Row]:
+        """Train, with checkpoints in `workdir`, and measure."""
+        from languages import Estimate
+        from mdmtheory.training import train
+        from mdmtheory.training.recipes import recipe
+
+        language = self.build()
+        config = recipe(self.recipe, self.kind)
+        config = dataclasses.replace(
+            config,
+            seed=self.random_seed,
+            checkpoint_dir=str(workdir) if config.checkpoint_every is not None else None,
+            accelerator="cpu" if self.device == "cpu" else "auto",
+        )
+        result = train(language, self.length, config)
+        seconds = Estimate(result.seconds, result.seconds, result.seconds, "monte-carlo", "", "seconds")
+        rows = [self.row(seconds, "training_seconds", denoiser=self.kind)]
+        measure = self._measure_ar if self.kind == "ar" else self._measure_mdm
+        return [*rows, *measure(language, result)]
+
+    def _measure_ar(self, language: Language, result: TrainingResult) -> list[Row]:
+        """The AR law is explicit: its KL is a mean of paired log-probabilities."""
+        from languages import Estimate
+        from mdmtheory.networks import CausalLanguageModel
+        from mdmtheory.samplers.autoregressive import sample_autoregressive
+
+        model, generator = result.model, self.generator()
+        assert isinstance(model, CausalLanguageModel)
+        places: dict[str, Any] = {"denoiser": "ar", "sampler": "left-to-right", "steps": self.length}
+        tokens = language.sample(max(1024, self.sequences), self.length, generator=generator)
+        paired = language.log_prob(tokens) - model.log_prob(tokens).to(language.device)
+        kl = Estimate.from_samples(paired.cpu().numpy(), law="marginal", unit="nats")
+        started = time.perf_counter()
+        samples = sample_autoregressive(model, self.sequences, self.length, generator=generator)
+        seconds = time.perf_counter() - started
+        return [
+            self.row(kl, "kl", **places),
+            self.row(ter_increase(kl, self.length), "ter_increase", **places),
+            *sample_rows(self, language, samples, seconds, **places),
+        ]
+
+    def _measure_mdm(self, language: Language, result: TrainingResult) -> list[Row]:
+        """Path law: what sampling costs the exact denoiser, plus what the network's own error adds."""
+        from mdmtheory.denoisers import NetworkDenoiser
+        from mdmtheory.diffusion.schedules import uniform_reveal
+        from mdmtheory.estimates import estimate_learning_error
+        from mdmtheory.samplers import plans, sample
+
+        model, generator = result.model, self.generator()
+        assert isinstance(model, NetworkDenoiser)
+        exact = path_kls(language, self.length, self.steps, self.path_sequences, self.seed)
+        rows = []
+        for num_steps in self.steps:
+            places: dict[str, Any] = {"denoiser": "mdm", "sampler": "uniform", "steps": num_steps}
+            reveal = uniform_reveal(num_steps)
+            error = estimate_learning_error(model, language, self.length, reveal, generator=generator)
+            kl = exact[num_steps] + error.path_kl
+            rows += [
+                self.row(kl, "kl", **places),
+                self.row(ter_increase(kl, self.length), "ter_increase", **places),
+                self.row(error.mean, "epsilon_learning_mean", **places),
+                self.row(error.maximum, "epsilon_learning_max", **places),
+            ]
+            plan = plans.bernoulli(reveal, self.sequences, self.length, generator=generator)
+            started = time.perf_counter()
+            samples = sample(model, plan)
+            rows += sample_rows(self, language, samples, time.perf_counter() - started, **places)
+        return rows
+
+    def estimated_seconds(self) -> float:
+        """Training time of the recipe, plus sampling, on one core of a laptop or on one accelerator."""
+        from mdmtheory.training.recipes import estimated_seconds
+
+        rounds = sum(min(n, self.length) for n in self.steps) or self.length
+        sampling = 5.0 + rounds * self.sequences * self.length * (2e-6 if self.device == "cpu" else 1e-8)
+        return sampling + estimated_seconds(self.recipe, self.kind, self.length, on_cpu=self.device == "cpu")
+
+    def estimated_bytes(self) -> float:
+        """Memory of torch, the network with its optimizer, and a fixed corpus of one byte a token if there is one."""
+        from mdmtheory.training.recipes import recipe
+
+        config = recipe(self.recipe, self.kind)
+        corpus = config.num_sequences * self.length if config.data == "fixed" else 0
+        return 1.0e9 + corpus

@@ -1,0 +1,181 @@
+"""How token errors (TER) and sequence errors (SER) of a masked diffusion model fall with the number of steps.
+
+On languages whose law is known exactly: the exact denoiser, a trained masked diffusion model and a trained
+autoregressive one, side by side. `python -m experiments.ter_vs_steps` runs the demo preset in a few minutes on two CPU
+cores; `--preset paper-oracle` recomputes the paper's table without training; `--preset paper` trains as the paper does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from experiments.harness import Cell, Experiment, ExperimentConfig, main
+from experiments.harness.report import summary
+from experiments.synthetic.cell import content_digest
+from experiments.synthetic.oracle_samples import OracleCell
+from experiments.synthetic.path_law import PathCell
+from experiments.synthetic.published import TER_INCREASE_PERCENT, PublishedCell
+from experiments.synthetic.trained_models import ModelCell
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(ExperimentConfig):
+    """What to compare, and how hard to look.
+
+    Attributes:
+        languages: Language specifications, such as 2-gram, hmm:states=16,seed=3 or text:FILE,order=3.
+        lengths: Sequence lengths L.
+        steps: Numbers of sampling steps N for the exact denoiser.
+        models: Which networks to train: mdm, ar, both, or none.
+        model_steps: Numbers of sampling steps at which a trained MDM is measured.
+        recipe: Training recipe: smoke, demo or paper.
+        samples: Sequences sampled from the exact denoiser at each N.
+        model_samples: Sequences sampled from a trained model at each N.
+        path_samples: Sequences for path laws that have to be estimated.
+        published: Whether the paper's figures are printed beside ours, where it has any.
+    """
+
+    languages: tuple[str, ...] = ("2-gram", "3-gram", "hmm")
+    lengths: tuple[int, ...] = (64,)
+    steps: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    models: tuple[Literal["mdm", "ar", "none"], ...] = ("mdm", "ar")
+    model_steps: tuple[int, ...] = (1, 4, 16, 64, 256)
+    recipe: str = "demo"
+    samples: int = 1024
+    model_samples: int = 256
+    path_samples: int = 512
+    published: bool = False
+
+    @property
+    def networks(self) -> tuple[Literal["mdm", "ar"], ...]:
+        """The networks to train."""
+        return tuple(kind for kind in self.models if kind != "none")
+
+    def check(self) -> None:
+        """Build every language and check every number before any work is done."""
+        super().check()
+        from languages import language_from
+        from languages.checks import check_count
+
+        if self.networks:
+            from mdmtheory.training.recipes import recipe
+        for name in ("languages", "lengths", "steps", "models"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one")
+        for name in ("lengths", "steps", "model_steps"):
+            for value in getattr(self, name):
+                check_count(name, value)
+        for name in ("samples", "model_samples", "path_samples"):
+            check_count(name, getattr(self, name), least=2)
+        for kind in self.networks:
+            recipe(self.recipe, kind)
+        for specification in self.languages:
+            language = language_from(specification)
+            for length in self.lengths:
+                try:
+                    full = language.support_density(length) >= 1 - 1e-12
+                except ValueError:
+                    continue  # too large to count is certainly not a reason to stop
+                if full:
+                    warnings.warn(
+                        f"{specification} supports every sequence of length {length}: its SER is 0 for any model",
+                        stacklevel=2,
+                    )
+
+
+SMOKE = Config(
+    languages=("2-gram", "hmm"),
+    lengths=(16,),
+    steps=(1, 4, 16),
+    model_steps=(4,),
+    recipe="smoke",
+    samples=64,
+    model_samples=16,
+    path_samples=32,
+)
+PAPER_ORACLE = Config(
+    languages=("2-gram", "3-gram", "4-gram", "hmm"),
+    lengths=(256, 512, 1024),
+    steps=(8, 16, 32, 64, 128, 256, 512, 1024, 2048),
+    models=("none",),
+    samples=64,
+    path_samples=96,
+    published=True,
+)
+PAPER = dataclasses.replace(
+    PAPER_ORACLE, models=("mdm", "ar"), model_steps=PAPER_ORACLE.steps, recipe="paper", model_samples=1024, samples=1024
+)
+PRESETS = {"demo": Config(), "smoke": SMOKE, "paper": PAPER, "paper-oracle": PAPER_ORACLE}
+
+
+def cells(config: Config) -> Sequence[Cell]:
+    """Path law, samples of the exact denoiser and trained models, for each language and length."""
+    result: list[Cell] = []
+    for specification in config.languages:
+        for length in config.lengths:
+            if config.published and (specification, length) in TER_INCREASE_PERCENT:
+                result.append(PublishedCell(specification, length, config.steps))
+            place = (specification, content_digest(specification), length, config.seed)
+            result.append(PathCell(*place, config.steps, config.path_samples, device=config.device))
+            result += [OracleCell(*place, n, config.samples, device=config.device) for n in config.steps]
+            result += [
+                ModelCell(
+                    *place,
+                    kind,
+                    config.recipe,
+                    config.model_steps if kind == "mdm" else (),
+                    config.model_samples,
+                    config.path_samples,
+                    device=config.device,
+                )
+                for kind in config.networks
+            ]
+    return result
+
+
+def report(table: pandas.DataFrame, config: Config) -> str:
+    """The table that matters: TER increase in percent and SER, against steps; AR models apart, they have no N."""
+    parts = []
+    increase = table[(table["metric"] == "ter_increase") & (table["denoiser"] != "ar")].copy()
+    increase[["value", "low", "high"]] *= 100
+    increase["unit"] = "%"
+    places = ("language", "length", "denoiser", "method")
+    parts.append(
+        "TER increase over the truth, TER(p)/TER(q) − 1 (path law), in %\n" + summary(increase, places=places).text()
+    )
+    errors = table[(table["metric"] == "ser") & (table["denoiser"] != "ar")]
+    parts.append("SER, the share of sequences outside the language\n" + summary(errors, places=places).text())
+    autoregressive = table[(table["denoiser"] == "ar") & table["metric"].isin(["ter_increase", "ser"])]
+    if len(autoregressive):
+        levels = summary(autoregressive, across="metric", places=("language", "length", "denoiser"))
+        parts.append("Autoregressive, one token a step (ter_increase as a ratio)\n" + levels.text())
+    return "\n\n".join(parts)
+
+
+def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
+    """TER increase and SER against steps."""
+    from experiments.synthetic.steps_figure import draw_steps_figures
+
+    return draw_steps_figures(table, folder, config.languages)
+
+
+EXPERIMENT = Experiment(
+    name="ter_vs_steps",
+    description="TER and SER against the number of sampling steps, on languages whose law is known exactly.",
+    presets=PRESETS,
+    cells=cells,
+    table=report,
+    figures=figures,
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main(EXPERIMENT))

@@ -1,0 +1,25 @@
+"""Every notebook runs from top to bottom in a fresh kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("default")  # of the kernel's client, which is not ours
+def test_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
+    """Stored without outputs, so that what a reader sees was computed on their machine; here it must run."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    book = nbformat.read(notebook, as_version=4)
+    assert not any(cell.get("outputs") for cell in book.cells)
+    NotebookClient(book, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
