@@ -50,7 +50,8 @@ class ModelCell(LanguageCell):
             checkpoint_dir=str(workdir) if config.checkpoint_every is not None else None,
             accelerator="cpu" if self.device == "cpu" else "auto",
         )
-        result = train(language, self.length, config)
+        # On CPU cores cells train side by side, and their bars would write over each other.
+        result = train(language, self.length, config, progress=False if self.device == "cpu" else None)
         seconds = Estimate(result.seconds, result.seconds, result.seconds, "monte-carlo", "", "seconds")
         rows = [self.row(seconds, "training_seconds", denoiser=self.kind)]
         measure = self._measure_ar if self.kind == "ar" else self._measure_mdm

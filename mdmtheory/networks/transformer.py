@@ -221,9 +221,11 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "*positions C"]:
         """Mix values over the positions each one may see: (B, T, C), or (K, C) for the wanted indices into B·T."""
         batch, length, width = x.shape
-        packed = self.qkv(x).view(batch, length, 3, self.num_heads, width // self.num_heads).permute(2, 0, 3, 1, 4)
-        queries, keys = rotate(packed[:2], table)
-        values = packed[2]
+        packed = self.qkv(x).view(batch, length, 3, self.num_heads, width // self.num_heads)
+        # One copy into (three, B, H, T, D): on a CPU the attention kernels are slow on strided rows.
+        turned, rest = packed.permute(2, 0, 3, 1, 4).contiguous().split((2, 1))
+        queries, keys = rotate(turned, table).unbind()
+        values = rest[0]
         visible = None
         if cache is not None:
             past = cache.filled

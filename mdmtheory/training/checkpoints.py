@@ -99,7 +99,7 @@ def save_checkpoint(
         tensors = {f"average/{name}": value.clone() for name, value in averages.items()}
     weights, moments = distributed.get_state_dict(model, optimizer, options=options)
     tensors |= {f"model/{name}": value for name, value in weights.items()}
-    states: Any = moments["state"]
+    states: Any = moments.get("state", {})  # processes other than the first get nothing
     for name, state in states.items():
         tensors |= {f"optimizer/{name}/{key}": torch.as_tensor(value) for key, value in state.items()}
     header = {"kind": "checkpoint", "format": FORMAT, "run": identity, "averages": ema.updates,
