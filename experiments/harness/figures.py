@@ -142,10 +142,11 @@ def log_steps(axes: Axes, values: Iterable[float], label: str = "sampling steps 
     ticks = sorted({float(value) for value in values})
     # Ticks closer than a factor of 1.3 would print over each other.
     shown = [tick for index, tick in enumerate(ticks) if index == 0 or tick >= 1.3 * ticks[index - 1]]
+    if len(shown) > 7:  # every other number, counted from the largest
+        shown = shown[::-1][::2][::-1]
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(axis="x", labelrotation=45 if len(shown) > 10 else 0)
     axes.set_xlabel(label)
 
 

@@ -70,10 +70,13 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
 
 def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     """Draw one metric of every denoiser; autoregressive models, which have no steps to choose, as a level."""
-    rows = table[(table["metric"] == metric) & (table["method"] != "published")].copy()
+    rows = table[table["metric"] == metric].copy()
     if metric == "ter_increase":
         rows[["value", "low", "high"]] *= 100
     style = looks(["oracle", "mdm", "ar"])
+    published = rows[rows["method"] == "published"]
+    if len(published):
+        draw_estimates(axes, published, label="the paper's trained MDM: published", **style["mdm"])
     for denoiser in ("oracle", "mdm"):
         chosen = rows[(rows["denoiser"] == denoiser) & (rows["law"] == law)]
         for method in dict.fromkeys(chosen["method"]):
