@@ -119,9 +119,9 @@ class ContextChain(HiddenChain):
         one_token = torch.eye(self.vocab_size, self.vocab_size + 1, dtype=torch.float64, device=automaton.device)
         self.token_evidence = torch.cat([one_token, torch.ones_like(one_token[:1])])
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning
-            )
+            # What torch says of sparse tensors in general, once a process: neither is about these ones.
+            for message in ("Sparse CSR tensor support is in beta state", "Sparse invariant checks are implicitly"):
+                warnings.filterwarnings("ignore", message=message, category=UserWarning)
             shape = self.num_states, self.num_states
             self._forwards = _csr(automaton.edge_source, automaton.edge_target, automaton.edge_prob, shape)
             self._backwards = _csr(automaton.edge_target, automaton.edge_source, automaton.edge_prob, shape)

@@ -21,8 +21,8 @@ def test_the_paper_recipe_is_the_papers() -> None:
 
 
 def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
-    assert estimated_seconds("smoke", "mdm", 16, on_cpu=True) < estimated_seconds("demo", "mdm", 64, on_cpu=True) < 80
-    assert estimated_seconds("demo", "mdm", 10_000, on_cpu=True) < 100
+    assert estimated_seconds("smoke", "mdm", 16, on_cpu=True) < estimated_seconds("demo", "mdm", 64, on_cpu=True) < 110
+    assert estimated_seconds("demo", "mdm", 10_000, on_cpu=True) < 130
     short, long = (estimated_seconds("paper", "mdm", length, on_cpu=False) for length in (256, 1024))
     assert 600 < short < long < 48 * 3600
 
