@@ -8,9 +8,9 @@ Demo, L = 64, the default languages, two runs side by side on the 2 cores of an 
 (about 43 thousand tokens a second each), excess at 256 uniform steps:
 
     language   mdm, 3600 steps                  ar, 600 steps
-    2-gram     84 s, excess 0.0048 ± 0.0001     15 s, excess 0.0021 ± 0.0002
+    2-gram     84 s, excess 0.0048 ± 0.0002     15 s, excess 0.0021 ± 0.0002
     3-gram     85 s, excess 0.062 ± 0.003       14 s, excess 0.0083 ± 0.0005
-    hmm        80 s, excess 0.017 ± 0.001       15 s, excess 0.0035 ± 0.0005
+    hmm        80 s, excess 0.017 ± 0.001       15 s, excess 0.0033 ± 0.0004
 
 A 3-gram takes an MDM longer: it has to learn what pairs of neighbours mean on both sides of a hole (2000 steps: 0.099).
 What single runs on 2-grams (one seed, pairs that differ in little else) said for each choice: rotary base 30 instead of
