@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import shlex
 import sys
@@ -153,7 +154,7 @@ def field_help(config_class: type) -> dict[str, str]:
 def _preset(experiment: Experiment[C], arguments: list[str]) -> str:
     """The preset asked for; it is needed before the parser, whose defaults it sets."""
     preset = experiment.default_preset
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         if word == "--preset" or word.startswith("--preset="):
             preset = word.partition("=")[2] or following
     if preset not in experiment.presets:

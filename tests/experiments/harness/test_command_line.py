@@ -44,6 +44,12 @@ def configuration(toy, monkeypatch, *arguments):
     return seen[0]
 
 
+def test_no_argument_at_all_runs_the_default_preset(toy, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert toy.main(toy.TOY, []) == 0
+    assert len(read_results(tmp_path / "results" / "toy" / "demo"))
+
+
 def test_flags_override_the_preset(toy, monkeypatch):
     config, out, rest = configuration(toy, monkeypatch)
     assert (config, out, rest) == (toy.TOY.presets["demo"], Path("results/toy/demo"), {"jobs": None, "fresh": False})
