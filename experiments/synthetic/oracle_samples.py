@@ -31,7 +31,7 @@ class OracleCell(LanguageCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Sample and score; `workdir` is not needed."""
-        from languages import Estimate, NGramLanguage
+        from languages import Estimate
         from mdmtheory.denoisers import Oracle
         from mdmtheory.diffusion.schedules import uniform_reveal
         from mdmtheory.estimates import estimate_sequence_error_rate, marginal_kl_bracket
@@ -48,13 +48,14 @@ class OracleCell(LanguageCell):
         places = {"denoiser": "oracle", "sampler": "uniform", "steps": self.num_steps}
         rows = sample_rows(self, language, samples, seconds, **places)
         upper = math.inf
-        if isinstance(language, NGramLanguage) and language.order <= 2:
+        if path.has_exact_curve(language):
             upper = path.path_kl(language, self.length, reveal)
         bracket = marginal_kl_bracket(
             estimate_sequence_error_rate(language, samples.tokens), Estimate.exact(upper, law="path", unit="nats")
         )
         rows.append(self.row(bracket, "kl", **places))
-        dead = Estimate.exact(oracle.dead_fraction, law="marginal", unit="ratio")
+        # Counted over these samples; questions of one row depend on each other, so the only sure interval is [0, 1].
+        dead = Estimate(oracle.dead_fraction, 0.0, 1.0, "monte-carlo", "marginal", "ratio")
         rows.append(self.row(dead, "dead_fraction", **places))
         return rows
 

@@ -79,12 +79,12 @@ def path_kls(language: Language, length: int, steps: Sequence[int], sequences: i
     """
     import torch
 
-    from languages import Estimate, NGramLanguage
+    from languages import Estimate
     from mdmtheory.diffusion.schedules import uniform_reveal
     from mdmtheory.estimates import estimate_path_curve
     from mdmtheory.exact import path
 
-    if isinstance(language, NGramLanguage) and language.order <= 2:
+    if path.has_exact_curve(language):
         return {
             n: Estimate.exact(path.path_kl(language, length, uniform_reveal(n)), law="path", unit="nats") for n in steps
         }

@@ -61,13 +61,19 @@ def path_kl(language: Language, length: int, reveal: Float[Tensor, " N"]) -> flo
     return max(0.0, float(pairs[1:2].sum() - weights @ _curve(before, pairs)))
 
 
+def has_exact_curve(language: Language) -> bool:
+    """Whether the path law of this language is exact here: a first-order chain, an n-gram of order 1 or 2."""
+    return isinstance(language, NGramLanguage) and language.order <= 2
+
+
 def _pairs(language: Language, length: int) -> Float[Tensor, " L"]:
     check_count("length", length)
-    if not isinstance(language, NGramLanguage) or language.order > 2:
+    if not has_exact_curve(language):
         raise ValueError(
             f"the exact path curve needs a first-order chain (an n-gram of order 1 or 2), got {language!r}; "
             "mdmtheory.estimates.estimate_path_kl gives a value with an interval"
         )
+    assert isinstance(language, NGramLanguage)
     return pair_information(language, length)
 
 
