@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages import kernels
+from languages.automata.support import automaton_log_support_size, subset_automaton
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.hidden_chains import DenseChain
-from languages.inference import hidden_log_law, log_likelihood, normalised_log, supports
+from languages.inference import kernels
+from languages.inference.chains import DenseChain
+from languages.inference.engine import hidden_log_law, log_likelihood, normalised_log, supports
+from languages.inference.sampling import RowSampler
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
-from languages.sampling import RowSampler
-from languages.support import automaton_log_support_size, subset_automaton
 
 
 class HMMLanguage(Language):

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from languages.automata.contexts import ContextAutomaton, SparseGrams
+from languages.automata.stationary import cesaro_limit
+from languages.automata.support import automaton_log_support_size
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.contexts import ContextAutomaton, SparseGrams
-from languages.hidden_chains import ContextChain
-from languages.inference import hidden_log_law, log_likelihood, normalised_log
+from languages.inference.chains import ContextChain
+from languages.inference.engine import hidden_log_law, log_likelihood, normalised_log
+from languages.inference.nearest import NearestNeighbours
+from languages.inference.sampling import RowSampler
+from languages.inference.windows import subset, window_log_law
 from languages.language import Language
-from languages.nearest import NearestNeighbours
 from languages.pruning import prune_rows
-from languages.sampling import RowSampler
-from languages.stationary import cesaro_limit
-from languages.support import automaton_log_support_size
-from languages.windows import subset, window_log_law
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from languages.automata.contexts import SparseGrams
 from languages.checks import check_count, check_tokens
-from languages.contexts import SparseGrams
 from languages.ngram import NGramLanguage
 from languages.pruning import check_threshold
 

@@ -6,7 +6,7 @@ w_k the reveal probabilities, t_k = w_1 + … + w_k. Then, exactly,
     path KL = Σ_k ∫_{t_{k−1}}^{t_k} (h(u) − h(t_{k−1})) du        (Wainwright 2608.13520; ledger `bernoulli-exact`)
 
 For a first-order chain the nearest revealed neighbours carry all information, and with J_d the pair information at
-distance d (languages.information),
+distance d (languages.information.pairs),
 
     h(t) = Σ_d J_d f_d(t),   f_d(t) = 2t(1−t)^{d−1} − (d−1) t² (1−t)^{d−2} = d/dt [t² (1−t)^{d−1}].
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from languages import Language, NGramLanguage
 from languages.checks import check_count
-from languages.information import pair_information
+from languages.information.pairs import pair_information
 from mdmtheory.samplers.plans import reveal_probabilities
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from languages import HMMLanguage, NGramLanguage, inference, kernels, random_hmm, random_ngram, windows
+from languages import HMMLanguage, NGramLanguage, random_hmm, random_ngram
+from languages.inference import engine, kernels, windows
 
 LANGUAGES = [
     random_ngram(2, 5, seed=1, prune_below=0.15),
@@ -58,8 +59,8 @@ def test_the_logarithmic_algebra_agrees(language, monkeypatch):
     tokens, _ = rows_with_holes(language, 40, 25)
     expected = language.conditionals(tokens), language.log_marginal(tokens)
     monkeypatch.setattr(kernels, "can_serve", lambda chain, tokens: False)
-    monkeypatch.setattr(inference._Watch, "due", lambda watch, step: step == 0)
-    monkeypatch.setattr(inference._Watch, "rescaled", everything_is_doubtful)
+    monkeypatch.setattr(engine._Watch, "due", lambda watch, step: step == 0)
+    monkeypatch.setattr(engine._Watch, "rescaled", everything_is_doubtful)
     assert_same(language.conditionals(tokens), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1], rtol=1e-10, atol=1e-10)
 
@@ -74,7 +75,7 @@ def test_chunks_change_nothing(language, monkeypatch):
     tokens, at = rows_with_holes(language, 60, 20)
     monkeypatch.setattr(kernels, "can_serve", lambda chain, tokens: False)
     expected = language.conditionals(tokens, at=at), language.log_marginal(tokens)
-    monkeypatch.setattr(inference, "CACHE_ENTRIES", 3 * language._chain.num_states)
+    monkeypatch.setattr(engine, "CACHE_ENTRIES", 3 * language._chain.num_states)
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from languages import NGramLanguage, stationary
+from languages import NGramLanguage
+from languages.automata import stationary
 
 CHAINS = {
     "irreducible": [[0.5, 0.5, 0], [0.2, 0.3, 0.5], [0.6, 0.2, 0.2]],

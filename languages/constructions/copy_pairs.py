@@ -1,4 +1,4 @@
-"""The hard and the easy cases of the theory."""
+"""Independent pairs (a, a): the constructive linear lower bound on steps."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from languages.contexts import ContextAutomaton
+from languages.automata.contexts import ContextAutomaton
 
 
 class HiddenChain(abc.ABC):

@@ -1,7 +1,7 @@
 """Forward–backward compiled for the CPU, one stretch of a row at a time.
 
 A sampler asks for few positions of many rows, a thousand times over. There the batched engine of
-`languages.inference` spends its time on padding, on contexts that the revealed tokens exclude, and on launching
+`languages.inference.engine` spends its time on padding, on contexts that the revealed tokens exclude, and on launching
 operations. These kernels follow only the states that are possible given the revealed tokens, stop at the last position
 asked for, and touch nothing else. Same recursion, same linear algebra, float64; what may have underflowed is left to
 the engine to settle.
@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.contexts import ContextAutomaton
-from languages.hidden_chains import ContextChain, DenseChain, HiddenChain
+from languages.automata.contexts import ContextAutomaton
+from languages.inference.chains import ContextChain, DenseChain, HiddenChain
 
 MOST_EDGES = 1 << 13
 """Transitions times rows (at most `MANY_ROWS`) beyond which products of the batched engine beat loops over rows."""
@@ -35,7 +35,7 @@ FloatArray = NDArray[np.float64]
 def can_serve(chain: HiddenChain, tokens: Int[Tensor, "B L"]) -> bool:
     """Whether the kernels serve: on the CPU, with factors that cannot underflow in one step, and where they are faster.
 
-    For an n-gram that depends on the stretch; see `languages.windows`.
+    For an n-gram that depends on the stretch; see `languages.inference.windows`.
     """
     if tokens.device.type != "cpu" or min(chain.log_start, chain.log_floor) <= LOG_LEAST_FACTOR:
         return False

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.hidden_chains import HiddenChain
+from languages.inference.chains import HiddenChain
 
 CHUNK_ENTRIES = 1 << 24
 """Entries of the largest array that one call holds (128 MiB in float64)."""

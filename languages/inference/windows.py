@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages import kernels
-from languages.contexts import ContextAutomaton
-from languages.hidden_chains import ContextChain
-from languages.inference import hidden_log_law, normalised_log
+from languages.automata.contexts import ContextAutomaton
+from languages.inference import kernels
+from languages.inference.chains import ContextChain
+from languages.inference.engine import hidden_log_law, normalised_log
 
 CROWDED = 0.2
 """Share of contexts alive in a window from which batched products may be faster than following live contexts."""

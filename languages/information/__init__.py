@@ -1,0 +1,1 @@
+"""What positions tell about each other: entropies, information and conflict curves."""
