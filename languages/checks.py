@@ -92,7 +92,8 @@ def check_tokens(
         raise ValueError(f"{name} must have shape (batch, length) with length >= 1, got {tuple(ids.shape)}")
     ids = ids.to(device=device, dtype=torch.int64)
     if ids.numel():
-        low, high = (int(v) for v in torch.aminmax(ids))
+        # numpy stays on this thread; torch would wake its others for less work than that costs.
+        low, high = (int(v) for v in ((ids.numpy().min(), ids.numpy().max()) if ids.is_cpu else torch.aminmax(ids)))
         if high == vocab_size and not holes:
             raise ValueError(
                 f"{name} has a hole (mask_id {vocab_size}) at {_first(ids == vocab_size)}; "
@@ -105,6 +106,12 @@ def check_tokens(
                 + (f" ({vocab_size} marks a hole)" if holes else "")
             )
     return ids
+
+
+def check_precision(dtype: torch.dtype) -> None:
+    """Raise a ValueError unless `dtype` is one of the two precisions that laws come in."""
+    if dtype not in (torch.float64, torch.float32):
+        raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype!r}")
 
 
 def check_mask(name: str, mask: object, like: Int[Tensor, "B L"]) -> Bool[Tensor, "B L"]:

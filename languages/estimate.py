@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-Method = Literal["exact", "bound", "monte-carlo", "published"]
+Method = Literal["exact", "bound", "monte-carlo", "extrapolated", "published"]
 
 CONFIDENCE = 0.95
 """Two-sided coverage of every interval in the project."""
@@ -24,8 +24,8 @@ class Estimate:
         value: The number.
         low: Lower end. Equal to `value` for an exact number.
         high: Upper end. Equal to `value` for an exact number.
-        method: "exact" (rounding error only), "bound" (the truth is certainly inside), "monte-carlo" (a 95 % interval)
-            or "published" (somebody else's figure).
+        method: "exact" (rounding error only), "bound" (the truth is certainly inside), "monte-carlo" (a 95 % interval),
+            "extrapolated" (an interval estimated from the drift of the series) or "published" (somebody else's figure).
         law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
         unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
     """
@@ -103,7 +103,7 @@ class Estimate:
         down = math.hypot(self.value - self.low, other.value - other.low)
         up = math.hypot(self.high - self.value, other.high - other.value)
         value = self.value + other.value
-        label = other if other.method == "monte-carlo" else self
+        label = other if other.method == "monte-carlo" or self.method == "exact" else self
         return Estimate(value, value - down, value + up, label.method, label.law, self.unit)
 
     def mapped(self, function: Callable[[float], float], *, unit: str) -> Estimate:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import functools
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.automata.support import automaton_log_support_size, subset_automaton
+from languages.automata.markov_chain import MarkovChain
+from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
+from languages.automata.viterbi import HiddenPath, most_probable_path
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.inference import kernels
-from languages.inference.chains import DenseChain
-from languages.inference.engine import hidden_log_law, log_likelihood, normalised_log, supports
-from languages.inference.sampling import RowSampler
+from languages.estimate import Estimate
+from languages.inference.chains import DenseChain, HiddenChain
+from languages.inference.hidden import HiddenInference
+from languages.inference.sampling import ChainSampler
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
+
+if TYPE_CHECKING:
+    from languages.constructions.closed_forms import ClosedForms
 
 
 class HMMLanguage(Language):
@@ -29,6 +34,7 @@ class HMMLanguage(Language):
         emission: (S, V) rows of token probabilities.
         name: What tables and legends call it.
         parent: The unpruned language, None if nothing was pruned.
+        closed_forms: What is known of it without a recursion, None if nothing is.
 
     Raises:
         ValueError: Wrong shapes, negatives, NaN, or rows that do not sum to one.
@@ -42,6 +48,7 @@ class HMMLanguage(Language):
         *,
         name: str | None = None,
         parent: Self | None = None,
+        closed_forms: ClosedForms | None = None,
     ) -> None:
         self.initial = check_distributions("initial", initial)
         self.transition = check_distributions("transition", transition).to(self.initial.device)
@@ -57,7 +64,7 @@ class HMMLanguage(Language):
         if self.emission.dim() != 2 or len(self.emission) != states:
             raise ValueError(f"emission must have shape (S, V) with S = {states}, got {tuple(self.emission.shape)}")
         self.num_states, self.vocab_size = self.emission.shape
-        self.parent = parent
+        self.parent, self.closed_forms = parent, closed_forms
         self.name = name or f"hmm-{self.num_states}"
 
     @property
@@ -69,7 +76,7 @@ class HMMLanguage(Language):
             return self
         parent = self.parent.to(device) if self.parent is not None else None
         tables = (table.to(device) for table in (self.initial, self.transition, self.emission))
-        return type(self)(*tables, name=self.name, parent=parent)
+        return type(self)(*tables, name=self.name, parent=parent, closed_forms=self.closed_forms)
 
     def pruned(self, threshold: float, *, name: str | None = None) -> Self:
         """Drop transition and emission probabilities below `threshold` and renormalise; the initial law stays.
@@ -85,52 +92,54 @@ class HMMLanguage(Language):
             return self
         return type(self)(self.initial, transition, emission, name=name or self.name, parent=self)
 
-    @functools.cached_property
-    def _chain(self) -> DenseChain:
-        return DenseChain(self.initial, self.transition, self.emission)
+    @property
+    def _chain(self) -> HiddenChain:
+        return self._hidden.chain
 
     @functools.cached_property
-    def _samplers(self) -> tuple[tuple[RowSampler, Tensor], ...]:
-        return tuple(RowSampler.from_dense(t) for t in (self.initial[None], self.transition, self.emission))
+    def _hidden(self) -> HiddenInference:
+        return HiddenInference(DenseChain(self.initial, self.transition, self.emission))
+
+    @functools.cached_property
+    def _sampler(self) -> ChainSampler:
+        return ChainSampler.of_hidden_states(self.initial, self.transition, self.emission)
 
     def sample(
         self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
     ) -> Int[Tensor, "B L"]:
         batch, length = check_count("num_sequences", num_sequences, least=0), check_count("length", length)
-        (starts, first), (moves, following), (emits, token) = self._samplers
-        tokens = torch.empty(batch, length, dtype=torch.int64, device=self.device)
-        state = torch.zeros(batch, dtype=torch.int64, device=self.device)
-        for position in range(length):
-            uniforms = torch.rand(2, batch, dtype=torch.float64, device=self.device, generator=generator)
-            state = following[moves.draw(state, uniforms[0])] if position else first[starts.draw(state, uniforms[0])]
-            tokens[:, position] = token[emits.draw(state, uniforms[1])]
-        return tokens
+        return self._sampler.draw(batch, length, generator)
 
     def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        return log_likelihood(self._chain, tokens)
+        return self._hidden.log_likelihood(tokens)
 
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
-        tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
-        return supports(self._chain, tokens)
+        return ~self.log_prob(tokens).isneginf()
 
-    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
-        rows = wanted.any(1)
-        tokens, wanted = tokens[rows], wanted[rows]
-        if not kernels.can_serve(self._chain, tokens):
-            return self._hidden_log_law(tokens, wanted)
-        weights, doubtful = kernels.row_weights(self._chain, tokens, wanted)
-        law = normalised_log(weights)
-        if bool(doubtful.any()):
-            again = doubtful.repeat_interleave(wanted.sum(1))
-            law[again] = self._hidden_log_law(tokens[doubtful], wanted[doubtful])
-        return law
+    def _log_law(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
+        return self._hidden.row_log_law(tokens, wanted, dtype)
 
-    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "K V"]:
-        return self._hidden_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool))
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "K V"]:
+        return self._hidden.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
 
-    def _hidden_log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
-        return hidden_log_law(self._chain, torch.zeros_like(tokens[:, 0]), tokens, wanted)
+    def entropy(self, length: int) -> float:
+        """Exact entropy at this length, nats, where few beliefs about the hidden state are possible."""
+        from languages.information import hidden_entropy
+
+        if self.closed_forms is not None and "entropy" in self.closed_forms.known:
+            return self.closed_forms.entropy(length)
+        return hidden_entropy(self, length)
+
+    def estimate_entropy(
+        self, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None
+    ) -> Estimate:
+        """Entropy (nats) from the predictive entropies along sampled sequences; see `estimate_hidden_entropy`."""
+        from languages.information import estimate_hidden_entropy
+
+        return estimate_hidden_entropy(self, length, num_sequences=num_sequences, generator=generator)
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         states = [self.initial]
@@ -138,28 +147,33 @@ class HMMLanguage(Language):
             states.append(states[-1] @ self.transition)
         return torch.stack(states) @ self.emission
 
-    def log_support_size(self, length: int) -> float:
-        """Natural log of the number of supported sequences, counted on the determinised support.
-
-        Raises:
-            ValueError: The subset construction explodes.
-        """
-        length = check_count("length", length)
-        source, target, size = self._support
-        return automaton_log_support_size(source, target, size, length)
+    def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
+        if check_count("limit", limit) == SUBSET_LIMIT:
+            return self._support
+        return SupportAutomaton.of_hidden_states(self.initial, self.transition, self.emission, limit=limit)
 
     @functools.cached_property
-    def _support(self) -> tuple[np.ndarray, np.ndarray, int]:
-        tables = ((t > 0).cpu().numpy() for t in (self.initial, self.transition, self.emission))
-        source, _, target, size = subset_automaton(*tables)
-        return source, target, size
+    def _support(self) -> SupportAutomaton:
+        return SupportAutomaton.of_hidden_states(self.initial, self.transition, self.emission)
+
+    def chain(self) -> MarkovChain:
+        return MarkovChain.of_hidden_states(self.initial, self.transition, self.emission)
+
+    def most_probable_path(self, tokens: Int[Tensor, "B L"]) -> HiddenPath:
+        """The hidden states most probable together with the revealed tokens, hidden ones summed out (Viterbi).
+
+        Args:
+            tokens: (B, L) with holes; nothing but holes gives the most probable path of that length.
+        """
+        tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
+        return most_probable_path(self.initial, self.transition, self.emission, tokens)
 
     def __repr__(self) -> str:
         zeros = int((self.transition == 0).sum() + (self.emission == 0).sum())
         share = zeros / (self.transition.numel() + self.emission.numel())
         pruned = "" if self.parent is None else ", pruned"
         return (
-            f"HMMLanguage({self.name}: {self.num_states} states, vocab_size={self.vocab_size}, "
+            f"{type(self).__name__}({self.name}: {self.num_states} states, vocab_size={self.vocab_size}, "
             f"{share:.0%} zeros{pruned})"
         )
 

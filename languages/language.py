@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import NamedTuple, Self
+import os
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.checks import check_count, check_mask, check_tokens
+from languages.automata.markov_chain import MarkovChain
+from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
+from languages.checks import check_count, check_mask, check_precision, check_tokens
 from languages.estimate import Estimate
+from languages.inference import answers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from hmmlearn.hmm import CategoricalHMM
+
+    from languages.constructions.closed_forms import ClosedForms
 
 
 class Conditionals(NamedTuple):
@@ -37,11 +47,13 @@ class Language(abc.ABC):
         vocab_size: V, the number of tokens.
         parent: The unpruned language, None if nothing was pruned.
         name: A short name for tables and legends.
+        closed_forms: What is known of it without a recursion; None if nothing is.
     """
 
     vocab_size: int
     parent: Self | None
     name: str
+    closed_forms: ClosedForms | None = None
 
     @property
     def mask_id(self) -> int:
@@ -77,7 +89,13 @@ class Language(abc.ABC):
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
         """Whether each complete sequence is in the support, decided by exact zeros and never by underflow."""
 
-    def conditionals(self, tokens: Int[Tensor, "B L"], at: Bool[Tensor, "B L"] | None = None) -> Conditionals:
+    def conditionals(
+        self,
+        tokens: Int[Tensor, "B L"],
+        at: Bool[Tensor, "B L"] | None = None,
+        *,
+        dtype: torch.dtype = torch.float64,
+    ) -> Conditionals:
         """Exact law of positions given the revealed tokens, and where the convention for dead contexts stepped in.
 
         The convention: the smallest stretch that revealed tokens separate and that has probability zero takes its
@@ -86,39 +104,41 @@ class Language(abc.ABC):
         Args:
             tokens: (B, L) with holes.
             at: (B, L) bool, the positions wanted, returned row-major as (K, V); None for all, as (B, L, V).
+            dtype: Precision of the recursion and the result, torch.float64 or torch.float32: faster, probabilities
+                right to 1e−5. Zeros are exact in both.
         """
+        check_precision(dtype)
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        asked = torch.ones_like(tokens, dtype=torch.bool) if at is None else check_mask("at", at, tokens)
-        picked = tokens.reshape(-1) if at is None else tokens[asked]
-        holes = picked == self.mask_id
-        log_probs = torch.full((len(picked), self.vocab_size), -math.inf, dtype=torch.float64, device=self.device)
-        log_probs.scatter_(1, picked.clamp(max=self.vocab_size - 1)[:, None], 0.0)
-        dead = torch.zeros_like(holes)
-        if bool(holes.any()):
-            wanted = asked & (tokens == self.mask_id)
-            law = self._log_law(tokens, wanted)
-            orphaned = law.isneginf().all(1)
-            if bool(orphaned.any()):
-                orphans = wanted.clone()
-                orphans[wanted] = orphaned
-                law = law.masked_scatter(orphaned[:, None], self._log_fallback(tokens, orphans))
-            log_probs[holes], dead[holes] = law, orphaned
+        asked = None if at is None else check_mask("at", at, tokens)
+        picked, wanted = answers.asked_for(tokens, asked, self.mask_id)
+        law = torch.empty(0, self.vocab_size, dtype=dtype, device=self.device)
+        if answers.any_in(wanted):
+            law = self._log_law(tokens, wanted, dtype)
+        dead = answers.impossible(law)
+        if bool(dead.any()):
+            orphans = wanted.masked_scatter(wanted, dead)
+            law = law.masked_scatter(dead[:, None], self._log_fallback(tokens, orphans, dtype))
+        log_probs, dead = answers.with_revealed(picked, law, dead)
         if at is None:
             return Conditionals(log_probs.view(*tokens.shape, self.vocab_size), dead.view(tokens.shape))
         return Conditionals(log_probs, dead)
 
-    def leave_one_out(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+    def leave_one_out(
+        self, tokens: Int[Tensor, "B L"], *, dtype: torch.dtype = torch.float64
+    ) -> Float[Tensor, "B L V"]:
         """Log q(x_i | revealed tokens other than i) at every position, nats, from one forward–backward pass.
 
         Args:
             tokens: (B, L) with holes; without any one of them, the revealed tokens of a row must be possible together.
+            dtype: Precision of the recursion and the result, torch.float64 or torch.float32.
 
         Raises:
             ValueError: A row in which they are not.
         """
+        check_precision(dtype)
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        law = self._leave_one_out_log_law(tokens).view(*tokens.shape, self.vocab_size)
-        impossible = law.isneginf().all(-1).any(1)
+        law = self._leave_one_out_log_law(tokens, dtype).view(*tokens.shape, self.vocab_size)
+        impossible = law.amax(-1).isneginf().any(1)
         if bool(impossible.any()):
             row = int(impossible.nonzero()[0])
             raise ValueError(f"tokens: the revealed tokens of row {row} have probability zero under {self.name}")
@@ -129,24 +149,51 @@ class Language(abc.ABC):
         """Law of the token at each position."""
 
     @abc.abstractmethod
-    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B*L V"]:
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "B*L V"]:
         """Log-law of each token given the revealed tokens at other positions; all −inf where they are impossible."""
 
-    def _log_fallback(self, tokens: Int[Tensor, "B L"], orphans: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _log_fallback(
+        self, tokens: Int[Tensor, "B L"], orphans: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
         """Log-law of hidden positions on dead contexts: the parent's, else uniform."""
         if self.parent is None:
             shape = int(orphans.sum()), self.vocab_size
-            return torch.full(shape, -math.log(self.vocab_size), dtype=torch.float64, device=self.device)
+            return torch.full(shape, -math.log(self.vocab_size), dtype=dtype, device=self.device)
         rows = orphans.any(1)
-        return self.parent.conditionals(tokens[rows], at=orphans[rows]).log_probs
+        return self.parent.conditionals(tokens[rows], at=orphans[rows], dtype=dtype).log_probs
 
     @abc.abstractmethod
-    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _log_law(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
         """Log-law of each wanted hidden token, row-major; all −inf exactly where its context is dead."""
 
-    @abc.abstractmethod
+    def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
+        """The sequences of positive probability as a deterministic automaton: membership, numbers, extremes, drawing.
+
+        Args:
+            limit: How many states a hidden Markov model's automaton may have before counting refuses.
+
+        Raises:
+            NotImplementedError: No automaton is known for this kind of language.
+        """
+        raise NotImplementedError(f"no support automaton for {type(self).__name__}")
+
+    def chain(self) -> MarkovChain:
+        """The finite Markov chain behind the language: its classes and periods, stationary laws, mixing, drawing.
+
+        Raises:
+            NotImplementedError: No chain is known for this kind of language.
+        """
+        raise NotImplementedError(f"no Markov chain for {type(self).__name__}")
+
     def log_support_size(self, length: int) -> float:
-        """Natural log of the number of sequences of this length with positive probability."""
+        """Natural log of the number of sequences of this length with positive probability.
+
+        Raises:
+            ValueError: The automaton of the support explodes.
+        """
+        return self.support().log_count(length)
 
     def log_prob(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         """Log-probability (nats) of complete sequences, −inf off the support.
@@ -156,16 +203,13 @@ class Language(abc.ABC):
         """
         return self.log_marginal(check_tokens(tokens, self.vocab_size, holes=False, device=self.device))
 
-    def posterior(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+    def posterior(self, tokens: Int[Tensor, "B L"], *, dtype: torch.dtype = torch.float64) -> Float[Tensor, "B L V"]:
         """Log q(x_i | revealed tokens) at every position, nats; one-hot (0 and −inf) where revealed."""
-        return self.conditionals(tokens).log_probs
+        return self.conditionals(tokens, dtype=dtype).log_probs
 
     def support_density(self, length: int) -> float:
         """log|support| / (L log V), in [0, 1]. At 1 every sequence is correct and SER is 0 for any model."""
-        length = check_count("length", length)
-        if self.vocab_size == 1:
-            return 1.0
-        return min(1.0, self.log_support_size(length) / (length * math.log(self.vocab_size)))
+        return self.support().density(length)
 
     def entropy(self, length: int) -> float:
         """Exact entropy of the law at this length, nats.
@@ -173,9 +217,39 @@ class Language(abc.ABC):
         Raises:
             NotImplementedError: No exact formula is known for this kind of language.
         """
+        if self.closed_forms is not None and "entropy" in self.closed_forms.known:
+            return self.closed_forms.entropy(length)
         raise NotImplementedError(
             f"no exact entropy for {type(self).__name__}; estimate_entropy(length) gives one with an interval"
         )
+
+    def entropy_rate(self) -> float:
+        """Exact entropy rate lim H(X_1 … X_L)/L, nats per token; see `languages.information.entropy_rate`.
+
+        Raises:
+            NotImplementedError: None is known; `languages.information.entropy_rate_bounds` may enclose it.
+        """
+        from languages.information import entropy_rate
+
+        return entropy_rate(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the language to one file; see `languages.save`."""
+        from languages.interchange import save
+
+        save(self, path)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Its positive probabilities as a pandas frame; see `languages.interchange.to_frame`."""
+        from languages.interchange import to_frame
+
+        return to_frame(self)
+
+    def to_hmmlearn(self, *, hole: float = 0.0) -> CategoricalHMM:
+        """The same law in hmmlearn; see `languages.interchange.to_hmmlearn`."""
+        from languages.interchange import to_hmmlearn
+
+        return to_hmmlearn(self, hole=hole)
 
     def estimate_entropy(
         self, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None

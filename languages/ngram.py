@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -14,16 +14,21 @@ from scipy import sparse
 from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton, SparseGrams
+from languages.automata.markov_chain import MarkovChain
 from languages.automata.stationary import cesaro_limit
-from languages.automata.support import automaton_log_support_size
+from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.inference.chains import ContextChain
-from languages.inference.engine import hidden_log_law, log_likelihood, normalised_log
+from languages.inference.chains import ContextChain, HiddenChain
+from languages.inference.gather import TransitionTable
+from languages.inference.hidden import HiddenInference
 from languages.inference.nearest import NearestNeighbours
-from languages.inference.sampling import RowSampler
-from languages.inference.windows import subset, window_log_law
+from languages.inference.sampling import ChainSampler
+from languages.inference.stretches import cut, subset
 from languages.language import Language
 from languages.pruning import prune_rows
+
+if TYPE_CHECKING:
+    from languages.constructions.closed_forms import ClosedForms
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""
@@ -37,14 +42,23 @@ class NGramLanguage(Language):
         initial: (V,)·(n − 1) law of the first n − 1 tokens. Default: stationary, the Cesàro limit from the uniform
             start, which exists for every chain. Sequences shorter than n − 1 follow its marginals.
         name: What tables and legends call it.
+        closed_forms: What is known of it without a recursion, None if nothing is.
 
     Raises:
         ValueError: Wrong shapes, negatives, NaN, or rows that do not sum to one.
     """
 
-    def __init__(self, transition: object, initial: object = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        transition: object,
+        initial: object = None,
+        *,
+        name: str | None = None,
+        closed_forms: ClosedForms | None = None,
+    ) -> None:
         grams = _grams_from_dense(transition, initial)
         self._setup(ContextAutomaton(grams), None, name or f"{grams.order}-gram")
+        self.closed_forms = closed_forms
 
     @classmethod
     def from_grams(cls, grams: SparseGrams, *, name: str, parent: Self | None = None) -> Self:
@@ -56,7 +70,7 @@ class NGramLanguage(Language):
     def _setup(self, automaton: ContextAutomaton, parent: Self | None, name: str) -> None:
         self.automaton = automaton
         self.vocab_size, self.order = automaton.vocab_size, automaton.order
-        self.parent, self.name = parent, name
+        self.parent, self.name, self.closed_forms = parent, name, None
 
     @property
     def device(self) -> torch.device:
@@ -91,31 +105,26 @@ class NGramLanguage(Language):
     # Sampling ---------------------------------------------------------------------------------------------------
 
     @functools.cached_property
-    def _sampler(self) -> RowSampler:
-        return RowSampler(self.automaton.offsets, self.automaton.edge_cdf)
+    def _sampler(self) -> ChainSampler:
+        edges = self.automaton
+        return ChainSampler(edges.offsets, edges.edge_prob, edges.edge_target, edges.edge_token)
 
     def sample(
         self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
     ) -> Int[Tensor, "B L"]:
         batch, length = check_count("num_sequences", num_sequences, least=0), check_count("length", length)
-        tokens = torch.empty(batch, length, dtype=torch.int64, device=self.device)
-        state = torch.zeros(batch, dtype=torch.int64, device=self.device)
-        for position in range(length):
-            uniforms = torch.rand(batch, dtype=torch.float64, device=self.device, generator=generator)
-            edge = self._sampler.draw(state, uniforms)
-            tokens[:, position] = self.automaton.edge_token[edge]
-            state = self.automaton.edge_target[edge]
-        return tokens
+        return self._sampler.draw(batch, length, generator)
 
     # Law --------------------------------------------------------------------------------------------------------
 
     def log_prob(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
+        if self.device.type == "cpu":
+            return self._table.log_prob(tokens)
         return self.automaton.edge_log_prob[self.automaton.edges_of(tokens)].sum(1)
 
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
-        tokens = check_tokens(tokens, self.vocab_size, holes=False, device=self.device)
-        return (self.automaton.edges_of(tokens) >= 0).all(1)
+        return ~self.log_prob(tokens).isneginf()
 
     def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
@@ -127,12 +136,20 @@ class NGramLanguage(Language):
         if not bool(holes.all()):
             result[~holes] = self.log_prob(tokens[~holes])
         if bool(holes.any()):
-            result[holes] = log_likelihood(self._chain, tokens[holes])
+            result[holes] = self._hidden.log_likelihood(tokens[holes])
         return result
 
     @functools.cached_property
-    def _chain(self) -> ContextChain:
-        return ContextChain(self.automaton)
+    def _table(self) -> TransitionTable:
+        return TransitionTable(self.automaton)
+
+    @property
+    def _chain(self) -> HiddenChain:
+        return self._hidden.chain
+
+    @functools.cached_property
+    def _hidden(self) -> HiddenInference:
+        return HiddenInference(ContextChain(self.automaton))
 
     @functools.cached_property
     def _nearest(self) -> NearestNeighbours:
@@ -146,29 +163,37 @@ class NGramLanguage(Language):
         """
         if self.order > 2:
             raise ValueError(f"a first-order chain is needed, {self!r} has order {self.order}")
-        rows = torch.zeros(self.vocab_size + 1, self.vocab_size, dtype=torch.float64, device=self.device)
+        histories = 1 if self.order == 1 else self.vocab_size + 1
+        rows = torch.zeros(histories, self.vocab_size, dtype=torch.float64, device=self.device)
         source = self.automaton.last_token[self.automaton.edge_source]
         rows[source, self.automaton.edge_token] = self.automaton.edge_prob
         start = rows[-1]
         return start, (start.expand(self.vocab_size, -1) if self.order == 1 else rows[:-1])
 
-    def _log_law(self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _log_law(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
         if self.order == 1:
-            return self.first_order()[0].log().expand(int(wanted.sum()), -1)
+            return self.first_order()[0].log().to(dtype).repeat(int(wanted.sum()), 1)
         if self.order > 2 or 2 * tokens.shape[1] * self.vocab_size**2 > NEAREST_TABLE_LIMIT:
-            return window_log_law(self._chain, tokens, wanted)
-        weights, doubtful = self._nearest.weights(tokens, wanted)
-        law = normalised_log(weights)
+            return self._stretch_log_law(tokens, wanted, dtype)
+        law, doubtful = self._nearest.log_laws(tokens, wanted)
+        law = law.to(dtype)
         if bool(doubtful.any()):
-            law[doubtful] = window_log_law(self._chain, tokens, subset(wanted, doubtful))
+            law[doubtful] = self._stretch_log_law(tokens, subset(wanted, doubtful), dtype)
         return law
 
-    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "K V"]:
+    def _stretch_log_law(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
+        """Log-law of hidden positions by forward–backward inside the stretches that n − 1 revealed tokens cut off."""
+        stretches, member, alive = cut(self.automaton, tokens, wanted)
+        return self._hidden.log_law(tokens, wanted, stretches, member, dtype, alive=alive)
+
+    def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "K V"]:
         if self.order == 1:
-            return self.first_order()[0].log().expand(tokens.numel(), -1)
-        return hidden_log_law(
-            self._chain, torch.zeros_like(tokens[:, 0]), tokens, torch.ones_like(tokens, dtype=torch.bool)
-        )
+            return self.first_order()[0].log().to(dtype).repeat(tokens.numel(), 1)
+        return self._hidden.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
 
     # Information ------------------------------------------------------------------------------------------------
 
@@ -179,43 +204,46 @@ class NGramLanguage(Language):
         surprise = -edge.edge_prob * edge.edge_prob.log()
         per_context = torch.zeros(edge.num_contexts, dtype=torch.float64, device=self.device)
         per_context.index_add_(0, edge.edge_source, surprise)
-        law = torch.zeros(edge.num_contexts, 1, dtype=torch.float64, device=self.device)
-        law[0] = 1.0
+        law = torch.zeros(1, edge.num_contexts, dtype=torch.float64, device=self.device)
+        law[0, 0] = 1.0
         total = 0.0
         for _ in range(length):
-            total += float(law[:, 0] @ per_context)
+            total += float(law[0] @ per_context)
             law = self._chain.predict(law)
         return total
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         """Law of the token at each position."""
         edge = self.automaton
-        law = torch.zeros(edge.num_contexts, 1, dtype=torch.float64, device=self.device)
-        law[0] = 1.0
+        law = torch.zeros(1, edge.num_contexts, dtype=torch.float64, device=self.device)
+        law[0, 0] = 1.0
         result = torch.zeros(check_count("length", length), self.vocab_size, dtype=torch.float64, device=self.device)
         for row in result:
-            row.index_add_(0, edge.edge_token, law[edge.edge_source, 0] * edge.edge_prob)
+            row.index_add_(0, edge.edge_token, law[0, edge.edge_source] * edge.edge_prob)
             law = self._chain.predict(law)
         return result
 
-    def log_support_size(self, length: int) -> float:
-        automaton = self.automaton
-        return automaton_log_support_size(
-            automaton.edge_source.cpu().numpy(),
-            automaton.edge_target.cpu().numpy(),
-            automaton.num_contexts,
-            check_count("length", length),
-        )
+    # Structure --------------------------------------------------------------------------------------------------
+
+    def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
+        check_count("limit", limit)
+        return SupportAutomaton.of_contexts(self.automaton, getattr(self, "vocabulary", None))
+
+    def chain(self) -> MarkovChain:
+        return MarkovChain.of_contexts(self.automaton, getattr(self, "vocabulary", None))
 
     def __repr__(self) -> str:
+        automaton = self.automaton
+        grams = automaton.grams
+        zeros = 1 - len(grams.edge_codes) / (grams.contexts.count(self.order - 1) * self.vocab_size)
         pruned = "" if self.parent is None else f", pruned from {self.parent.automaton.num_edges} edges"
         return (
-            f"NGramLanguage({self.name}: order={self.order}, vocab_size={self.vocab_size}, "
-            f"{self.automaton.num_contexts} contexts, {self.automaton.num_edges} edges{pruned})"
+            f"{type(self).__name__}({self.name}: order={self.order}, vocab_size={self.vocab_size}, "
+            f"{automaton.num_contexts} contexts, {automaton.num_edges} edges, {zeros:.1%} zeros{pruned})"
         )
 
 
-_CACHES = {"_sampler", "_chain", "_nearest"}
+_CACHES = {"_sampler", "_table", "_hidden", "_nearest"}
 
 
 def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
@@ -242,4 +270,4 @@ def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
             )
         start = law.reshape(-1).cpu().numpy().astype(np.float64)
     where: NDArray[np.int64] = np.flatnonzero(start)
-    return SparseGrams(order, vocab_size, where, start[where], codes, probs)
+    return SparseGrams.from_codes(order, vocab_size, where, start[where], codes, probs)

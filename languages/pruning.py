@@ -36,16 +36,14 @@ def prune_rows(
         (E,) which entries stay, and the (kept,) renormalised probabilities.
     """
     threshold = check_threshold(threshold)
-    _, row = np.unique(rows, return_inverse=True)
-    count = int(row.max()) + 1
-    largest = np.zeros(count)
-    np.maximum.at(largest, row, probs)
-    entries = np.flatnonzero(probs == largest[row])
-    first_largest = np.full(count, -1)
-    first_largest[row[entries[::-1]]] = entries[::-1]
+    starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 1))
+    lengths = np.diff(starts, append=len(rows))
+    largest = np.maximum.reduceat(probs, starts)
+    entries = np.flatnonzero(probs == np.repeat(largest, lengths))
+    first_largest = entries[np.searchsorted(entries, starts)]
     keep = (probs >= threshold) & (probs > 0)
     keep[first_largest[largest < threshold]] = True
     if keep.all():
         return keep, probs
-    totals = np.bincount(row[keep], weights=probs[keep], minlength=count)
-    return keep, probs[keep] / totals[row[keep]]
+    totals = np.add.reduceat(np.where(keep, probs, 0.0), starts)
+    return keep, probs[keep] / np.repeat(totals, lengths)[keep]

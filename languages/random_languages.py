@@ -1,10 +1,13 @@
-"""Random n-grams and hidden Markov models from a seed."""
+"""Random n-grams and hidden Markov models from a seed, and random ends for them."""
 
 from __future__ import annotations
 
 import sys
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from languages.checks import check_count, check_fraction
 from languages.hidden_markov import HMMLanguage
@@ -75,6 +78,41 @@ def random_hmm(
     transition = _dirichlet(rng, states, states, concentration)
     emission = _dirichlet(rng, states, vocab_size, concentration)
     return HMMLanguage(initial, transition, emission, name=name).pruned(prune_below)
+
+
+def random_stops(
+    language: NGramLanguage | HMMLanguage,
+    mean: float,
+    *,
+    seed: int,
+    endings: float = 1.0,
+    concentration: float = 4.0,
+) -> Float[Tensor, " V_or_S"]:
+    """Draw a probability of stopping for each token of an n-gram or each hidden state, to hand to `with_end`.
+
+    Each is Beta with the given mean. Those that may not end a sequence are zero, so that sequences which stop there are
+    wrong.
+
+    Args:
+        language: Whose tokens or states.
+        mean: Mean probability of stopping where one may, in (0, 1).
+        seed: Seed of numpy's default generator.
+        endings: Share of the tokens or states that may end a sequence, rounded; at least one may.
+        concentration: Sum of the two Beta parameters, > 0; small values make probabilities differ much.
+    """
+    if isinstance(language, HMMLanguage):
+        size = language.num_states
+    elif isinstance(language, NGramLanguage):
+        size = language.vocab_size
+    else:
+        raise ValueError(f"language must be an n-gram or a hidden Markov model, got {language!r}")
+    mean = check_fraction("mean", mean, low=sys.float_info.min, high=1 - sys.float_info.epsilon)
+    alpha = check_fraction("concentration", concentration, low=sys.float_info.min, high=sys.float_info.max)
+    rng = np.random.default_rng(check_count("seed", seed, least=0))
+    stops = rng.beta(alpha * mean, alpha * (1 - mean), size=size)
+    some = max(1, round(check_fraction("endings", endings) * size))
+    stops[rng.permutation(size)[some:]] = 0.0
+    return torch.from_numpy(stops)
 
 
 def _dirichlet(rng: np.random.Generator, rows: int, columns: int, concentration: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Languages from a line of text: "2-gram", "hmm:states=8,prune=0.05,seed=1", "text:FILE,order=3"."""
+"""Languages from a line of text: "2-gram", "hmm:states=8,prune=0.05,seed=1", "text:FILE,order=3", "parity:block=4"."""
 
 from __future__ import annotations
 
@@ -7,23 +7,72 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from languages.constructions import copy_pairs
+from languages.checks import check_fraction
+from languages.constructions import (
+    arithmetic_chains,
+    copy_pairs,
+    deterministic_cycle,
+    mds_code,
+    parity_blocks,
+    random_walk,
+    repeated_symbol,
+    slow_topics,
+)
+from languages.hidden_markov import HMMLanguage
 from languages.language import Language
+from languages.ngram import NGramLanguage
 from languages.random_languages import random_hmm, random_ngram
 from languages.text import ngram_from_text
+from languages.variable_length import with_end
 
 # The defaults are ours (the paper's are not in our sources). Each has a support that is a proper subset of all
 # sequences and in which independent draws from the marginals are mostly wrong.
-NGRAM_DEFAULTS = {"vocab": 8, "seed": 1, "prune": 0.05, "concentration": 1.0}
-HMM_DEFAULTS = {"states": 8, "vocab": 8, "seed": 1, "prune": 0.05, "concentration": 0.1}
-COPY_DEFAULTS = {"symbols": 16}
-TEXT_DEFAULTS = {"order": 2, "prune": 0.0, "level": "char"}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "N-gram": {"vocab": 8, "seed": 1, "prune": 0.05, "concentration": 1.0},
+    "hmm": {"states": 8, "vocab": 8, "seed": 1, "prune": 0.05, "concentration": 0.1},
+    "text": {"order": 2, "prune": 0.0, "level": "char"},
+    "copy-pairs": {"symbols": 16},
+    "parity": {"block": 4},
+    "repeat": {"symbols": 8},
+    "cycle": {"symbols": 8},
+    "walk": {"values": 64, "up": 0.5, "down": 0.5, "start": "uniform"},
+    "topics": {"topics": 4, "switch": 0.05, "words": 4, "overlap": 0.0, "moves": "next"},
+    "mds": {"field": 5, "length": 4, "dimension": 2},
+    "arithmetic": {"operands": 3, "largest": 9},
+}
 
-GRAMMAR = """\
-N-gram[:vocab=8,seed=1,prune=0.05,concentration=1]            random n-gram, N = 1, 2, 3, …
-hmm[:states=8,vocab=8,seed=1,prune=0.05,concentration=0.1]    random hidden Markov model
-copy-pairs[:symbols=16]                                       independent pairs (a, a)
-text:FILE[,order=2,prune=0,level=char]                        n-gram counted from a file"""
+MEANING = {
+    "N-gram": "random n-gram, N = 1, 2, 3, …",
+    "hmm": "random hidden Markov model",
+    "text": "n-gram counted from a file",
+    "copy-pairs": "independent pairs (a, a)",
+    "parity": "blocks of bits with an even sum",
+    "repeat": "one symbol, repeated",
+    "cycle": "a cycle through all symbols, its phase random",
+    "walk": "random walk on a circle; start=0, 1, … or uniform",
+    "topics": "hidden topics that change slowly; moves=next or any",
+    "mds": "words of a Reed–Solomon code",
+    "arithmetic": "sums with their results, 3+4-2=5;",
+}
+
+ROUNDING = 1e-12
+"""What is left of 1 by decimals that sum to it is none: a hard zero."""
+
+COMMON = {"stop": 0.0}
+"""Options of every language: the probability of an end after each token, 0 for sequences without end."""
+
+
+def _grammar() -> str:
+    lines = []
+    for name, defaults in DEFAULTS.items():
+        options = ",".join(f"{key}={value}" for key, value in defaults.items())
+        lines.append((f"text:FILE[,{options}]" if name == "text" else f"{name}[:{options}]", MEANING[name]))
+    width = max(len(left) for left, _ in lines)
+    lines.append(("…,stop=0.1", "any of them with an end after each token (each sum) with that probability"))
+    return "\n".join(f"{left:{width}}    {right}" for left, right in lines)
+
+
+GRAMMAR = _grammar()
 
 
 def language_from(specification: str) -> Language:
@@ -39,44 +88,62 @@ def language_from(specification: str) -> Language:
         raise ValueError(f"a language specification is a string, got {specification!r}")
     name, _, rest = specification.strip().partition(":")
     ngram = re.fullmatch(r"(\d+)-gram", name)
-    if ngram:
-        options = _options(specification, rest, NGRAM_DEFAULTS)
-        return random_ngram(
-            int(ngram[1]),
-            options["vocab"],
-            seed=options["seed"],
-            prune_below=options["prune"],
-            concentration=options["concentration"],
-            name=specification,
-        )
-    builders: dict[str, Callable[[str, str], Language]] = {"hmm": _hmm, "copy-pairs": _copy_pairs, "text": _text}
-    if name not in builders:
+    kind = "N-gram" if ngram else name
+    if kind not in _BUILDERS or name == "N-gram":
         raise ValueError(f"unknown language {specification!r}; one of:\n{GRAMMAR}")
-    return builders[name](specification, rest)
+    file = ""
+    if kind == "text":
+        file, _, rest = rest.partition(",")
+        if not file:
+            raise ValueError(f"{specification!r} names no file; write text:FILE[,order=2,prune=0,level=char]")
+    options = _options(specification, rest, DEFAULTS[kind] | COMMON)
+    stop = check_fraction("stop", options.pop("stop"))
+    if ngram:
+        options["order"] = int(ngram[1])
+    if file:
+        options["file"] = file
+    language = _BUILDERS[kind](specification, **options)
+    if not stop:
+        return language
+    # Sums stop when they are complete.
+    return with_end(language, stop={";": stop} if kind == "arithmetic" else stop, name=specification)
 
 
-def _hmm(specification: str, rest: str) -> Language:
-    options = _options(specification, rest, HMM_DEFAULTS)
-    return random_hmm(
-        options["states"],
-        options["vocab"],
-        seed=options["seed"],
-        prune_below=options["prune"],
-        concentration=options["concentration"],
-        name=specification,
-    )
+def _ngram(name: str, *, order: int, vocab: int, seed: int, prune: float, concentration: float) -> NGramLanguage:
+    return random_ngram(order, vocab, seed=seed, prune_below=prune, concentration=concentration, name=name)
 
 
-def _copy_pairs(specification: str, rest: str) -> Language:
-    return copy_pairs(_options(specification, rest, COPY_DEFAULTS)["symbols"])
+def _hmm(name: str, *, states: int, vocab: int, seed: int, prune: float, concentration: float) -> HMMLanguage:
+    return random_hmm(states, vocab, seed=seed, prune_below=prune, concentration=concentration, name=name)
 
 
-def _text(specification: str, rest: str) -> Language:
-    file, _, rest = rest.partition(",")
-    if not file:
-        raise ValueError(f"{specification!r} names no file; write text:FILE[,order=2,prune=0,level=char]")
-    options = _options(specification, rest, TEXT_DEFAULTS)
-    return ngram_from_text(Path(file), options["order"], prune_below=options["prune"], level=options["level"])
+def _text(name: str, *, file: str, order: int, prune: float, level: Any) -> NGramLanguage:
+    return ngram_from_text(Path(file), order, prune_below=prune, level=level)
+
+
+def _walk(name: str, *, values: int, up: float, down: float, start: str) -> NGramLanguage:
+    stay = 1 - check_fraction("up", up) - check_fraction("down", down)
+    if stay < -ROUNDING:
+        raise ValueError(f"{name!r}: up and down must sum to at most 1, got {up + down:g}")
+    if start != "uniform" and not re.fullmatch(r"\d+", start):
+        raise ValueError(f"{name!r}: start must be a whole number or uniform, got {start!r}")
+    increments = {-1: down, 0: stay if stay > ROUNDING else 0.0, 1: up}
+    return random_walk(values, increments=increments, start=None if start == "uniform" else int(start), name=name)
+
+
+_BUILDERS: dict[str, Callable[..., NGramLanguage | HMMLanguage]] = {
+    "N-gram": _ngram,
+    "hmm": _hmm,
+    "text": _text,
+    "copy-pairs": lambda name, *, symbols: copy_pairs(symbols, name=name),
+    "parity": lambda name, *, block: parity_blocks(block, name=name),
+    "repeat": lambda name, *, symbols: repeated_symbol(symbols, name=name),
+    "cycle": lambda name, *, symbols: deterministic_cycle(symbols, name=name),
+    "walk": _walk,
+    "topics": lambda name, *, topics, **options: slow_topics(topics, **options, name=name),
+    "mds": lambda name, **options: mds_code(**options, name=name),
+    "arithmetic": lambda name, **options: arithmetic_chains(**options, name=name),
+}
 
 
 def _options(specification: str, rest: str, defaults: dict[str, Any]) -> dict[str, Any]:

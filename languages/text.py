@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self, TextIO, get_args
 
 import numpy as np
 import torch
@@ -12,88 +13,98 @@ from jaxtyping import Int
 from torch import Tensor
 
 from languages.automata.contexts import SparseGrams
+from languages.automata.strings import StringTree
 from languages.checks import check_count, check_tokens
 from languages.ngram import NGramLanguage
 from languages.pruning import check_threshold
-
-Level = Literal["char", "word"]
+from languages.tokenising import Level, Tokeniser, tokenise
 
 
 class TextLanguage(NGramLanguage):
     """An n-gram language that remembers its vocabulary.
 
     Attributes:
-        vocabulary: The V symbols, by token id.
-        level: Whether they are characters or words.
+        tokeniser: Turns texts into token ids and back.
     """
 
-    vocabulary: list[str]
-    level: Level
+    tokeniser: Tokeniser
 
     @classmethod
-    def count(cls, text: str, order: int, *, level: Level, name: str) -> Self:
-        """Count the n-grams of a text read as a circle, so that the counts' own law is stationary."""
-        symbols = list(text) if level == "char" else text.split()
-        if not symbols:
-            raise ValueError(f"{name}: the text is empty, there is nothing to count at level={level!r}")
-        vocabulary = sorted(set(symbols))
-        index = {symbol: token for token, symbol in enumerate(vocabulary)}
-        circle = np.fromiter((index[symbol] for symbol in symbols), dtype=np.int64, count=len(symbols))
-        vocab_size = len(vocabulary)
-        if vocab_size**order >= 2**62:
-            raise ValueError(f"order={order} over {vocab_size} symbols does not fit in 62 bits; use a lower order")
-        codes = np.zeros(len(circle), dtype=np.int64)
-        for shift in range(order):
-            codes = codes * vocab_size + np.roll(circle, -shift)
-        grams, counts = np.unique(codes, return_counts=True)
-        contexts, context_of_gram = np.unique(grams // vocab_size, return_inverse=True)
+    def count(cls, tokens: Int[np.ndarray, " T"], order: int, tokeniser: Tokeniser, *, name: str) -> Self:
+        """Count the n-grams of a text read as a circle, so that the counts' own law is stationary.
+
+        Args:
+            tokens: (T,) the text; each of the tokeniser's symbols occurs.
+            order: n.
+            tokeniser: What made the tokens.
+            name: What tables and legends call the language.
+        """
+        columns = (np.roll(tokens, -shift) for shift in range(order))
+        tree, gram = StringTree.from_columns(columns, len(tokeniser.vocabulary))
+        counts = np.bincount(gram)
+        context_of_gram = tree.levels[-1] // tree.vocab_size
         context_counts = np.bincount(context_of_gram, weights=counts)
         language = cls.from_grams(
             SparseGrams(
                 order,
-                vocab_size,
-                contexts,
-                context_counts / context_counts.sum(),
-                grams,
+                tree.vocab_size,
+                StringTree(tree.vocab_size, tree.levels[:-1]),
+                np.arange(len(context_counts)),
+                context_counts / len(tokens),
+                tree.levels[-1],
                 counts / context_counts[context_of_gram],
             ),
             name=name,
         )
-        language.vocabulary, language.level = vocabulary, level
+        language.tokeniser = tokeniser
         return language
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The V symbols by token id, sorted."""
+        return list(self.tokeniser.vocabulary)
+
+    @property
+    def level(self) -> Level:
+        """Whether symbols are characters or words."""
+        return self.tokeniser.level
 
     def encode(self, text: str) -> Int[Tensor, "1 L"]:
         """Token ids of a text, as one row.
 
         Raises:
-            ValueError: A symbol that the counted text did not have.
+            ValueError: A symbol outside a vocabulary that has no unknown symbol.
         """
-        index = {symbol: token for token, symbol in enumerate(self.vocabulary)}
-        symbols = list(text) if self.level == "char" else text.split()
-        unknown = [symbol for symbol in symbols if symbol not in index]
-        if unknown:
-            raise ValueError(f"text has the symbol {unknown[0]!r}, which {self.name} does not know")
-        return torch.tensor([[index[symbol] for symbol in symbols]], dtype=torch.int64, device=self.device)
+        return torch.from_numpy(self.tokeniser.encode(text))[None].to(self.device)
 
     def decode(self, tokens: Int[Tensor, "B L"], *, mask: str = "▢") -> list[str]:
-        """The text of each row; holes print as `mask`."""
-        symbols = [*self.vocabulary, mask]
-        glue = "" if self.level == "char" else " "
+        """The text of each row, as faithful as `Tokeniser` says; holes print as `mask`."""
         rows = check_tokens(tokens, self.vocab_size, holes=True).tolist()
-        return [glue.join(symbols[token] for token in row) for row in rows]
+        return [self.tokeniser.decode(row, mask=mask) for row in rows]
 
 
 def ngram_from_text(
-    path_or_text: str | os.PathLike[str], order: int, *, prune_below: float = 0.0, level: Level = "char"
+    path_or_text: str | os.PathLike[str],
+    order: int,
+    *,
+    prune_below: float = 0.0,
+    level: Level = "char",
+    vocabulary_size: int | None = None,
+    lowercase: bool = False,
+    name: str | None = None,
 ) -> TextLanguage:
-    """Count an n-gram language from a text file or a text.
+    """Count an n-gram language from a text file (UTF-8) or a text, read as a circle.
 
     Args:
         path_or_text: A path (any PathLike, or a string that names a file) or the text itself. A string without white
             space that looks like a path and names no file is an error, not a text.
         order: n ≥ 1.
         prune_below: Next-token probabilities below this become hard zeros.
-        level: "char" or "word" (split at white space).
+        level: "char" (Unicode code points) or "word" (words and punctuation marks; see `languages.tokenising`).
+        vocabulary_size: The most symbols to keep, the most frequent ones; all others become one unknown symbol, which
+            counts as one of them. None keeps all.
+        lowercase: Whether to lower-case the text first.
+        name: What tables and legends call the language.
 
     Raises:
         ValueError: An unreadable or empty text, or bad arguments.
@@ -102,22 +113,28 @@ def ngram_from_text(
     check_threshold(prune_below)
     if level not in get_args(Level):
         raise ValueError(f"level must be one of {get_args(Level)}, got {level!r}")
-    name, text = _read(path_or_text)
-    language = TextLanguage.count(text, order, level=level, name=f"text:{name},order={order}")
-    return language.pruned(prune_below)
-
-
-def _read(path_or_text: str | os.PathLike[str]) -> tuple[str, str]:
-    """Name and contents of a text given as such or as a path."""
+    if vocabulary_size is not None:
+        vocabulary_size = check_count("vocabulary_size", vocabulary_size)
     if not isinstance(path_or_text, str | os.PathLike):
         raise ValueError(f"path_or_text must be a path or a text, got {type(path_or_text).__name__}")
-    if isinstance(path_or_text, str) and not _names_file(path_or_text):
-        return "inline", path_or_text
-    path = Path(path_or_text)
+    source = Path(path_or_text) if not isinstance(path_or_text, str) or _names_file(path_or_text) else None
     try:
-        return path.name, path.read_text(encoding="utf-8")
+        with _opened(path_or_text, source) as stream:
+            tokeniser, tokens = tokenise(stream, level, lowercase=lowercase, vocabulary_size=vocabulary_size)
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the text file {str(path)!r}: {error}") from error
+        raise ValueError(f"cannot read the text file {str(source)!r}: {error}") from error
+    title = "inline" if source is None else source.name
+    if not len(tokens):
+        raise ValueError(f"text:{title}: the text is empty, there is nothing to count at level={level!r}")
+    name = name or f"text:{title},order={order}" + ("" if level == "char" else f",level={level}")
+    return TextLanguage.count(tokens, order, tokeniser, name=name).pruned(prune_below)
+
+
+def _opened(text: str | os.PathLike[str], source: Path | None) -> TextIO:
+    """The text or the file as a stream; line ends stay as they are."""
+    if source is None:
+        return io.StringIO(str(text), newline="")
+    return source.open(encoding="utf-8", newline="")
 
 
 def _names_file(text: str) -> bool:

@@ -5,15 +5,17 @@ own, so the first tokens need no special case, and lengths below n − 1 are def
 
     context 0 = ()  →  (a)  →  (a, b)  →  …  →  n − 1 tokens, where the chain then stays.
 
-Only reachable contexts and edges of positive probability are stored: a real text with 100 symbols and order 4 has
-thousands of contexts where the dense tensor has 10⁸ entries.
+Only reachable contexts and edges of positive probability are stored: a text of a million words over 10⁵ different ones
+has a million contexts of order 5 where the dense tensor has 10²⁵ entries.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -23,60 +25,135 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from torch import Tensor
 
+from languages.automata.strings import StringTree, rank_of
+from languages.automata.walks import states_of
+
 DIRECT_LOOKUP_LIMIT = 1 << 22
-"""Codes below this are looked up in a plain table, others by binary search."""
+"""n-grams are looked up in a plain table where Vⁿ is at most this, others by search."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SparseGrams:
-    """The parameters of an n-gram as sparse lists; the dense tensors and counted texts both reduce to this.
-
-    Histories are coded in base V, oldest token first.
+    """The parameters of an n-gram as sparse lists; dense tensors and counted texts both reduce to this.
 
     Attributes:
         order: n.
         vocab_size: V.
-        initial_codes: (I,) sorted codes of the first n − 1 tokens with positive probability.
-        initial_probs: (I,) their probabilities.
-        edge_codes: (G,) sorted codes of n-grams (context · V + token) with positive probability.
-        edge_probs: (G,) probability of the last token given the first n − 1.
+        contexts: The strings of n − 1 tokens that have a next token; a context is known by its rank among them.
+        initial_contexts: (I,) sorted contexts that the first n − 1 tokens may be.
+        initial_probs: (I,) their probabilities, > 0.
+        edge_codes: (G,) sorted codes context · V + next token of the n-grams.
+        edge_probs: (G,) probability of the next token given the context, > 0.
     """
 
     order: int
     vocab_size: int
-    initial_codes: NDArray[np.int64]
+    contexts: StringTree
+    initial_contexts: NDArray[np.int64]
     initial_probs: NDArray[np.float64]
     edge_codes: NDArray[np.int64]
     edge_probs: NDArray[np.float64]
 
-    def targets(self) -> NDArray[np.int64]:
-        """(G,) code of the context that each n-gram leads to."""
-        return self.edge_codes % (self.vocab_size ** (self.order - 1))
+    @classmethod
+    def from_codes(
+        cls,
+        order: int,
+        vocab_size: int,
+        initial_codes: Int[np.ndarray, " I"],
+        initial_probs: Float[np.ndarray, " I"],
+        gram_codes: Int[np.ndarray, " G"],
+        gram_probs: Float[np.ndarray, " G"],
+    ) -> Self:
+        """Parameters whose strings come as sorted base-V codes, oldest token first; Vⁿ must fit in 62 bits.
 
-    def reachable(self) -> SparseGrams:
-        """The same law without the contexts that no sequence can reach.
+        Raises:
+            ValueError: The first n − 1 tokens may be a context that has no next token.
+        """
+        tree = StringTree.from_codes(gram_codes, order, vocab_size)
+        ranks = rank_of(np.unique(gram_codes // vocab_size), initial_codes)
+        if (ranks < 0).any():
+            missing = int(initial_codes[ranks < 0][0])
+            raise _no_next_token([missing // vocab_size**i % vocab_size for i in reversed(range(order - 1))])
+        return cls._from_tree(tree, ranks, initial_probs, gram_probs)
+
+    @classmethod
+    def from_strings(
+        cls,
+        vocab_size: int,
+        initial: Int[np.ndarray, "I n-1"],
+        initial_probs: Float[np.ndarray, " I"],
+        grams: Int[np.ndarray, "G n"],
+        gram_probs: Float[np.ndarray, " G"],
+    ) -> Self:
+        """Parameters of any order and vocabulary, their strings given by tokens: distinct rows, in any order.
+
+        Raises:
+            ValueError: A string comes twice, or the first n − 1 tokens may be a context that has no next token.
+        """
+        tree, rank = StringTree.from_columns(grams.T, vocab_size)
+        if tree.count(tree.length) < len(grams):
+            raise ValueError("grams: the same n-gram comes twice")
+        probs = np.empty(len(grams))
+        probs[rank] = gram_probs
+        ranks = StringTree(vocab_size, tree.levels[:-1]).rank(initial)
+        if (ranks < 0).any():
+            raise _no_next_token(initial[ranks < 0][0].tolist())
+        order = np.argsort(ranks)
+        return cls._from_tree(tree, ranks[order], initial_probs[order], probs)
+
+    @classmethod
+    def _from_tree(
+        cls,
+        tree: StringTree,
+        initial_contexts: NDArray[np.int64],
+        initial_probs: NDArray[np.float64],
+        gram_probs: NDArray[np.float64],
+    ) -> Self:
+        """Parameters from the tree of all n-grams, whose upper levels are the contexts."""
+        contexts = StringTree(tree.vocab_size, tree.levels[:-1])
+        return cls(tree.length, tree.vocab_size, contexts, initial_contexts, initial_probs, tree.levels[-1], gram_probs)
+
+    def targets(self) -> NDArray[np.int64]:
+        """(G,) context that each n-gram leads to, −1 where that has no next token."""
+        sources, tokens = np.divmod(self.edge_codes, self.vocab_size)
+        if self.order == 1:
+            return np.zeros_like(sources)
+        return self.contexts.children(self.order - 2, self.contexts.tails()[sources], tokens)
+
+    def reachable(self) -> tuple[SparseGrams, NDArray[np.int64]]:
+        """The same law without the contexts that no sequence can reach, and the targets of its n-grams.
 
         Raises:
             ValueError: A reachable context has no next token.
         """
-        sources, source_of_edge = np.unique(self.edge_codes // self.vocab_size, return_inverse=True)
-        targets = self.targets()
-        starts = _positions(sources, self.initial_codes)
-        follow = _positions(sources, targets)
-        # One virtual node points at every initial context; breadth-first search from it finds what is reachable.
-        count = len(sources)
-        known = follow >= 0
-        rows = np.concatenate([source_of_edge[known], np.full((starts >= 0).sum(), count)])
-        columns = np.concatenate([follow[known], starts[starts >= 0]])
-        graph = sparse.csr_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(count + 1, count + 1))
-        reached = np.zeros(count + 1, dtype=bool)
-        reached[csgraph.breadth_first_order(graph, count, return_predecessors=False)] = True
-        keep = reached[source_of_edge]
-        dangling = np.concatenate([self.initial_codes[starts < 0], targets[keep & ~known]])
+        count = self.contexts.count(self.order - 1)
+        sources, targets = self.edge_codes // self.vocab_size, self.targets()
+        reached = np.ones(count + 1, dtype=bool)
+        if len(self.initial_contexts) < count:
+            # One virtual node points at every initial context; a search from it finds what is reachable.
+            known = targets >= 0
+            rows = np.concatenate([sources[known], np.full(len(self.initial_contexts), count)])
+            columns = np.concatenate([targets[known], self.initial_contexts])
+            ones = np.ones(len(rows), dtype=np.int8)
+            graph = sparse.csr_matrix((ones, (rows, columns)), shape=(count + 1, count + 1))
+            reached[:] = False
+            reached[csgraph.breadth_first_order(graph, count, return_predecessors=False)] = True
+        keep = reached[sources]
+        dangling = np.flatnonzero(keep & (targets < 0))
         if len(dangling):
-            context = _decode(dangling[:1], self.order - 1, self.vocab_size)[0].tolist()
-            raise ValueError(f"transition: the reachable context {context} has no next token")
-        return dataclasses.replace(self, edge_codes=self.edge_codes[keep], edge_probs=self.edge_probs[keep])
+            source, token = divmod(int(self.edge_codes[dangling[0]]), self.vocab_size)
+            raise _no_next_token([*self.contexts.strings([source])[0, 1:].tolist(), token])
+        if keep.all():
+            return self, targets
+        rank = np.cumsum(reached) - 1
+        fewer = dataclasses.replace(
+            self,
+            contexts=self.contexts.only(reached[:count]),
+            initial_contexts=rank[self.initial_contexts],
+            edge_codes=rank[sources[keep]] * self.vocab_size + self.edge_codes[keep] % self.vocab_size,
+            edge_probs=self.edge_probs[keep],
+        )
+        return fewer, rank[targets[keep]]
 
 
 class ContextAutomaton:
@@ -85,7 +162,9 @@ class ContextAutomaton:
     Attributes:
         order: n.
         vocab_size: V.
-        grams: The parameters it was built from.
+        grams: The parameters it was built from, without contexts that cannot be reached.
+        num_contexts: S.
+        device: Where the tensors live.
         edge_source: (E,) context an edge leaves.
         edge_token: (E,) token it emits.
         edge_target: (E,) context it enters.
@@ -96,65 +175,51 @@ class ContextAutomaton:
     """
 
     def __init__(self, grams: SparseGrams, device: torch.device | str = "cpu") -> None:
-        if grams.vocab_size**grams.order >= 2**62:
-            raise ValueError(f"vocab_size={grams.vocab_size} to the power order={grams.order} does not fit in 62 bits")
-        self.grams = grams.reachable()
+        self.grams, targets = grams.reachable()
         self.order, self.vocab_size = grams.order, grams.vocab_size
-        levels = self._levels()
-        counts = [len(level.contexts) for level in levels]
-        first_state = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        first_edge = np.concatenate([[0], np.cumsum([len(level.codes) for level in levels])]).astype(np.int64)
-        source, token, target, probability = [], [], [], []
-        for depth, level in enumerate(levels):
-            following = levels[min(depth + 1, self.order - 1)]
-            suffix = level.codes % (self.vocab_size ** min(depth + 1, self.order - 1))
-            source.append(first_state[depth] + _positions(level.contexts, level.codes // self.vocab_size))
-            token.append(level.codes % self.vocab_size)
-            target.append(first_state[min(depth + 1, self.order - 1)] + _positions(following.contexts, suffix))
-            probability.append(level.probs)
-        self.device = torch.device(device)
-        self.edge_source = self._tensor(np.concatenate(source))
-        self.edge_token = self._tensor(np.concatenate(token))
-        self.edge_target = self._tensor(np.concatenate(target))
-        self.edge_prob = self._tensor(np.concatenate(probability))
+        tree, memory = self.grams.contexts, grams.order - 1
+        # Prefixes of the initial law are states of their own; `state` maps the prefixes of each length to them.
+        laws, state = _prefix_laws(self.grams), []
+        source, token, target, probability, depth, last, count = [], [], [], [], [], [], 0
+        for length, law in enumerate(laws):
+            alive = np.ones(len(law), dtype=bool) if length == memory else law > 0
+            state.append(np.where(alive, count + np.cumsum(alive) - 1, -1))
+            count += int(alive.sum())
+            depth.append(np.full(int(alive.sum()), length))
+            last.append(tree.levels[length - 1][alive] % self.vocab_size if length else np.array([-1]))
+        for length in range(memory):
+            parents, tokens = np.divmod(tree.levels[length], self.vocab_size)
+            taken = laws[length + 1] > 0
+            source.append(state[length][parents[taken]])
+            token.append(tokens[taken])
+            target.append(state[length + 1][taken])
+            probability.append(laws[length + 1][taken] / laws[length][parents[taken]])
+        parents, tokens = np.divmod(self.grams.edge_codes, self.vocab_size)
+        source.append(state[memory][parents])
+        token.append(tokens)
+        target.append(state[memory][targets])
+        probability.append(self.grams.edge_probs)
+
+        self.num_contexts = count
+        self.edge_source = _tensor(np.concatenate(source), device)
+        self.edge_token = _tensor(np.concatenate(token), device)
+        self.edge_target = _tensor(np.concatenate(target), device)
+        self.edge_prob = _tensor(np.concatenate(probability), device)
+        self.depth, self.last_token = _tensor(np.concatenate(depth), device), _tensor(np.concatenate(last), device)
+        self.offsets = torch.searchsorted(self.edge_source, torch.arange(count + 1, device=self.edge_source.device))
+        self._node_state = _tensor(np.concatenate(state), device)
         self.device = self.edge_prob.device  # "cuda" has become "cuda:0"
-        self.depth = self._tensor(np.repeat(np.arange(self.order), counts))
-        self.last_token = self._tensor(
-            np.concatenate([level.contexts % self.vocab_size if d else [-1] for d, level in enumerate(levels)])
-        )
-        self.num_contexts = int(first_state[-1])
-        self.offsets = torch.searchsorted(
-            self.edge_source, torch.arange(self.num_contexts + 1, device=self.device), right=False
-        )
-        self._edges = [
-            _Lookup(self._tensor(level.codes), depth + 1, self.vocab_size, int(first_edge[depth]))
-            for depth, level in enumerate(levels)
-        ]
-        self._contexts = [
-            _Lookup(self._tensor(level.contexts), depth, self.vocab_size, int(first_state[depth]))
-            for depth, level in enumerate(levels)
-        ]
-
-    def _levels(self) -> list[_Level]:
-        """Edges by history length: prefixes of the initial law, then the n-grams themselves."""
-        grams, levels = self.grams, []
-        below = np.array([0], dtype=np.int64), np.array([1.0])
-        for depth in range(self.order - 1):
-            codes, marginals = _prefix_marginals(grams, depth + 1)
-            parents = _positions(below[0], codes // self.vocab_size)
-            levels.append(_Level(below[0], codes, marginals / below[1][parents]))
-            below = codes, marginals
-        contexts = np.unique(grams.edge_codes // self.vocab_size)
-        levels.append(_Level(contexts, grams.edge_codes, grams.edge_probs))
-        return levels
-
-    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
-        dtype = torch.float64 if array.dtype.kind == "f" else torch.int64
-        return torch.as_tensor(np.ascontiguousarray(array)).to(device=self.device, dtype=dtype)
 
     def to(self, device: torch.device | str) -> ContextAutomaton:
         """The same automaton on another device."""
-        return ContextAutomaton(self.grams, device)
+        moved = copy.copy(self)
+        for name, value in self.__dict__.items():
+            if isinstance(value, Tensor):
+                moved.__dict__[name] = value.to(device)
+            elif name in _CACHES:
+                del moved.__dict__[name]
+        moved.device = moved.edge_prob.device
+        return moved
 
     @property
     def num_edges(self) -> int:
@@ -166,80 +231,110 @@ class ContextAutomaton:
         """Log-probability of each edge, and −inf last: the index −1 of a missing edge reads it."""
         return torch.cat([self.edge_prob.log(), self.edge_prob.new_full((1,), -math.inf)])
 
-    @functools.cached_property
-    def edge_cdf(self) -> Float[Tensor, " E"]:
-        """Running sum of the probabilities within each context."""
-        # Column by column: differences of one global running sum would lose digits when there are many contexts.
-        column = torch.arange(self.num_edges, device=self.device) - self.offsets[self.edge_source]
-        order = torch.argsort(column, stable=True)
-        cdf = self.edge_prob.clone()
-        for edges in order.split(torch.bincount(column).tolist())[1:]:
-            cdf[edges] += cdf[edges - 1]
-        return cdf
-
     def edges_of(self, tokens: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
         """Index of the edge each token takes after those before it; −1 where there is none or a hole is in view."""
-        length = tokens.shape[1]
+        length, memory = tokens.shape[1], self.order - 1
         edges = torch.empty_like(tokens)
-        for position in range(min(self.order - 1, length)):
-            edges[:, position] = self._edges[position](tokens[:, : position + 1])
-        if length >= self.order:
-            edges[:, self.order - 1 :] = self._edges[-1](tokens.unfold(1, self.order, 1))
+        state = torch.zeros_like(tokens[:, 0])
+        for position in range(min(memory, length)):
+            edges[:, position] = self._edge(state, tokens[:, position])
+            state = self._target(edges[:, position])
+        if length > memory:
+            windows = tokens.unfold(1, self.order, 1)
+            if self._table is not None:
+                edges[:, memory:] = self._looked_up(windows)
+            else:
+                edges[:, memory:] = self._edge(self._state(windows[..., :-1]), windows[..., -1])
         return edges
 
     def contexts_of(self, histories: Int[Tensor, "K H"]) -> Int[Tensor, " K"]:
         """State of each history of H ≤ n − 1 tokens; −1 where no sequence reaches it or it has a hole."""
-        return self._contexts[histories.shape[1]](histories)
+        if self.device.type == "cpu":
+            return torch.from_numpy(states_of(histories.contiguous().numpy(), *self._node_arrays))
+        return self._state(histories)
 
+    # Lookups on any device ---------------------------------------------------------------------------------------
 
-class _Lookup:
-    """Index of token strings in a sorted list of codes: a plain table where it is small, else binary search."""
+    def _edge(self, states: Int[Tensor, "*K"], tokens: Int[Tensor, "*K"]) -> Int[Tensor, "*K"]:
+        """Edge of each state with a token; −1 where there is none, no such state, or a hole."""
+        edge = _search(self._edge_keys, states * self.vocab_size + tokens)
+        return edge.masked_fill_(tokens == self.vocab_size, -1)
 
-    def __init__(self, codes: Int[Tensor, " C"], length: int, vocab_size: int, first: int) -> None:
-        self.codes, self.vocab_size, self.first = codes, vocab_size, first
-        self.table: Tensor | None = None
-        if vocab_size**length <= DIRECT_LOOKUP_LIMIT:
-            self.table = torch.full((vocab_size**length,), -1, dtype=torch.int64, device=codes.device)
-            self.table[codes] = torch.arange(first, first + len(codes), device=codes.device)
+    def _target(self, edges: Int[Tensor, "*K"]) -> Int[Tensor, "*K"]:
+        return torch.where(edges >= 0, self.edge_target[edges], -1)
 
-    def __call__(self, strings: Int[Tensor, "*K H"]) -> Int[Tensor, "*K"]:
-        """`first` plus the place of each string among the codes; −1 where it is absent or has a hole."""
-        code = torch.zeros(strings.shape[:-1], dtype=torch.int64, device=strings.device)
-        holes = torch.zeros_like(code, dtype=torch.bool)
-        for tokens in strings.unbind(-1):
+    def _state(self, strings: Int[Tensor, "*K H"]) -> Int[Tensor, "*K"]:
+        """State of each string of H ≤ n − 1 tokens; −1 where there is none."""
+        rank = torch.zeros(strings.shape[:-1], dtype=torch.int64, device=self.device)
+        first = 0
+        for depth, tokens in enumerate(strings.unbind(-1)):
+            first += self.grams.contexts.count(depth)
+            rank = _search(self._level_keys[depth], rank * self.vocab_size + tokens)
+            rank = rank.masked_fill_(tokens == self.vocab_size, -1)
+        return torch.where(rank >= 0, self._node_state[first + rank], -1)
+
+    def _looked_up(self, windows: Int[Tensor, "*K n"]) -> Int[Tensor, "*K"]:
+        """Edge of each n-gram, read from the table."""
+        assert self._table is not None
+        code = torch.zeros(windows.shape[:-1], dtype=torch.int64, device=self.device)
+        for tokens in windows.unbind(-1):
             code = code * self.vocab_size + tokens
-            holes |= tokens == self.vocab_size
-        code.masked_fill_(holes, 0)
-        if self.table is not None:
-            return self.table[code].masked_fill_(holes, -1)
-        place = torch.searchsorted(self.codes, code).clamp_(max=len(self.codes) - 1)
-        return torch.where((self.codes[place] == code) & ~holes, place + self.first, -1)
+        holes = (windows == self.vocab_size).any(-1)
+        return self._table[code.masked_fill_(holes, 0)].masked_fill_(holes, -1)
+
+    @functools.cached_property
+    def _table(self) -> Int[Tensor, " V^n"] | None:
+        """Edge of each n-gram by its base-V code, −1 where there is none; None where Vⁿ is too many."""
+        if self.vocab_size**self.order > DIRECT_LOOKUP_LIMIT:
+            return None
+        tree, code = self.grams.contexts, np.zeros(1, dtype=np.int64)
+        for level in (*tree.levels, self.grams.edge_codes):
+            parents, tokens = np.divmod(level, self.vocab_size)
+            code = code[parents] * self.vocab_size + tokens
+        table = np.full(self.vocab_size**self.order, -1)
+        table[code] = np.arange(self.num_edges - len(code), self.num_edges)
+        return _tensor(table, self.device)
+
+    @functools.cached_property
+    def _edge_keys(self) -> Int[Tensor, " E"]:
+        """Sorted codes state · V + token of the edges."""
+        return self.edge_source * self.vocab_size + self.edge_token
+
+    @functools.cached_property
+    def _level_keys(self) -> list[Int[Tensor, " N"]]:
+        return [_tensor(level, self.device) for level in self.grams.contexts.levels]
+
+    @functools.cached_property
+    def _node_arrays(self) -> tuple[NDArray[np.int64], ...]:
+        return (*self.grams.contexts.nodes, self._node_state.numpy())
 
 
-@dataclasses.dataclass(frozen=True)
-class _Level:
-    """Contexts of one history length (sorted codes), their edges (sorted codes) and the edges' probabilities."""
-
-    contexts: NDArray[np.int64]
-    codes: NDArray[np.int64]
-    probs: NDArray[np.float64]
+_CACHES = {"_level_keys", "_node_arrays"}
 
 
-def _prefix_marginals(grams: SparseGrams, length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Codes and probabilities of the first `length` ≤ n − 1 tokens."""
-    prefixes = grams.initial_codes // grams.vocab_size ** (grams.order - 1 - length)
-    codes, index = np.unique(prefixes, return_inverse=True)
-    marginals = np.zeros(len(codes))
-    np.add.at(marginals, index, grams.initial_probs)
-    return codes, marginals
+def _prefix_laws(grams: SparseGrams) -> list[NDArray[np.float64]]:
+    """Law of the first 0, 1, …, n − 1 tokens, over the prefixes of all contexts."""
+    tree = grams.contexts
+    law = np.zeros(tree.count(tree.length))
+    law[grams.initial_contexts] = grams.initial_probs
+    laws = [law]
+    for depth in reversed(range(tree.length)):
+        parents = tree.levels[depth] // grams.vocab_size
+        laws.append(np.bincount(parents, weights=laws[-1], minlength=tree.count(depth)).astype(np.float64))
+    laws[-1] = np.ones(1)  # the empty prefix is certain, whatever rounding says
+    return laws[::-1]
 
 
-def _positions(codes: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of each wanted code in the sorted array `codes`, −1 where absent."""
-    place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-    return np.where(codes[place] == wanted, place, -1)
+def _search(keys: Int[Tensor, " C"], wanted: Int[Tensor, "*K"]) -> Int[Tensor, "*K"]:
+    """Place of each wanted key in the sorted `keys`, −1 where absent; keys are never negative."""
+    place = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
+    return torch.where(keys[place] == wanted, place, -1)
 
 
-def _decode(codes: NDArray[np.int64], length: int, vocab_size: int) -> NDArray[np.int64]:
-    """(K, length) tokens of each code."""
-    return np.stack([codes // vocab_size ** (length - 1 - i) % vocab_size for i in range(length)], axis=-1)
+def _tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
+    dtype = torch.float64 if array.dtype.kind == "f" else torch.int64
+    return torch.as_tensor(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
+
+
+def _no_next_token(context: list[int]) -> ValueError:
+    return ValueError(f"transition: the reachable context {context} has no next token")

@@ -7,11 +7,15 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
 from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
+from languages.automata.structure import ClassStructure
+
 ELIMINATION_LIMIT = 256
-"""Chains up to this size are solved by elimination without subtraction, which no stiffness harms; larger ones by LU."""
+"""Chains up to this size are solved by elimination without subtraction, which no stiffness harms."""
+
+ITERATIONS = 3000
+"""Larger chains are stepped this often, which takes little memory; where that is too slow, LU serves."""
 
 
 def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -29,21 +33,26 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
     Raises:
         ValueError: A large chain so stiff that its equations are singular in floating point.
     """
-    count, label = csgraph.connected_components(transition, directed=True, connection="strong")
-    source, target = transition.nonzero()
-    leaves = np.zeros(count, dtype=bool)
-    leaves[label[source[label[source] != label[target]]]] = True
-    transient = leaves[label]
+    structure = ClassStructure(transition)
+    absorbed = absorbed_law(transition, structure, start)
+    limit = np.zeros_like(start)
+    for members, closed in zip(structure.classes, structure.class_is_recurrent, strict=True):
+        if closed:
+            limit[members] = absorbed[members].sum() * class_law(transition[members][:, members])
+    return limit / limit.sum()
+
+
+def absorbed_law(
+    transition: sparse.csr_matrix, structure: ClassStructure, start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(S,) where the chain first meets a recurrent state; its sum over a class is the chance of ending there."""
+    transient = structure.transient
     absorbed = start.copy()
     if transient.any():
         # Expected visits to transient states, then one more step into the recurrent classes.
         absorbed[~transient] += _leave(transition[transient], transient, start[transient])
         absorbed[transient] = 0.0
-    limit = np.zeros_like(start)
-    for component in np.flatnonzero(~leaves):
-        members = np.flatnonzero(label == component)
-        limit[members] = absorbed[members].sum() * _class_law(transition[members][:, members])
-    return limit / limit.sum()
+    return absorbed
 
 
 def _leave(
@@ -52,6 +61,11 @@ def _leave(
     """Mass that enters each recurrent state as `start` leaves the transient ones; `transition` has only their rows."""
     inside, outside = transition[:, transient], transition[:, ~transient]
     if len(start) > ELIMINATION_LIMIT:
+        arrived, waiting = np.zeros(outside.shape[1]), start
+        for _ in range(ITERATIONS):
+            arrived, waiting = arrived + waiting @ outside, waiting @ inside
+            if waiting.sum() <= 1e-17 * start.sum():
+                return arrived
         return _solve(inside, outside, start) @ outside
     inner, outer, mass = inside.toarray(), outside.toarray(), start.copy()
     for k in reversed(range(len(mass))):
@@ -64,10 +78,13 @@ def _leave(
     return mass @ outer
 
 
-def _class_law(transition: sparse.csr_matrix) -> NDArray[np.float64]:
+def class_law(transition: sparse.csr_matrix) -> NDArray[np.float64]:
     """Stationary law of an irreducible chain (small: Grassmann, Taksar and Heyman 1985)."""
     size = transition.shape[0]
     if size > ELIMINATION_LIMIT:
+        stepped = _stepped_law(transition)
+        if stepped is not None:
+            return stepped
         # The law is proportional to the expected visits to the other states between two visits to the last one.
         others = slice(None, size - 1)
         visits = _solve(transition[others, others], transition[others, -1:], transition[-1].toarray()[0, :-1])
@@ -80,6 +97,25 @@ def _class_law(transition: sparse.csr_matrix) -> NDArray[np.float64]:
     for k in range(1, size):
         law[k] = law[:k] @ table[:k, k]
     return law / law.sum()
+
+
+def _stepped_law(transition: sparse.csr_matrix) -> NDArray[np.float64] | None:
+    """The law of an irreducible chain by stepping it, None if it forgets its start too slowly."""
+    law = np.random.default_rng(0).random(transition.shape[0])
+    law /= law.sum()
+    before = np.inf
+    for _ in range(ITERATIONS // 50):
+        for _ in range(50):
+            previous, law = law, (law + law @ transition) / 2  # half a step: no period then
+        change = float(np.abs(law - previous).sum())
+        if change >= 0.9 * before or (change == 0 and before == np.inf):
+            return None
+        # What is still to come is the geometric series of the changes.
+        rate = (change / before) ** (1 / 50)
+        if before < np.inf and change * rate / (1 - rate) < 1e-14:
+            return law / law.sum()
+        before = change
+    return None
 
 
 def _solve(inside: sparse.csr_matrix, outside: sparse.csr_matrix, start: NDArray[np.float64]) -> NDArray[np.float64]:

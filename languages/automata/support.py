@@ -1,79 +1,346 @@
-"""The support as an automaton: how many sequences are possible, and which."""
+"""The support of a language as a deterministic automaton: which sequences are possible, and how many."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Bool, Int
 from numpy.typing import NDArray
-from scipy import sparse
+from torch import Tensor
+
+from languages.automata import extremes
+from languages.automata.contexts import ContextAutomaton
+from languages.automata.drawing import EdgeLabels, check_drawable, draw_graph
+from languages.automata.edges import EdgeList, perron_root
+from languages.automata.extremes import PREFIX_LIMIT, ExtremeSequence
+from languages.automata.labels import Symbols, context_tokens
+from languages.automata.layout import Layout
+from languages.automata.paths import draw_paths, list_paths
+from languages.automata.structure import ClassStructure
+from languages.automata.subsets import SubsetConstruction
+from languages.checks import check_count, check_tokens
+
+if TYPE_CHECKING:
+    import networkx
+    from matplotlib.axes import Axes
 
 SUBSET_LIMIT = 20_000
-"""How many subsets of hidden states the determinised support of an HMM may have before it is refused."""
+"""How many sets of hidden states the support of a hidden Markov model may have before it is refused."""
+
+SEQUENCE_LIMIT = 1 << 20
+"""How many sequences `sequences` lists before it refuses; `batches` has no limit."""
 
 
-def automaton_log_support_size(
-    source: Int[np.ndarray, " E"], target: Int[np.ndarray, " E"], num_states: int, length: int
-) -> float:
-    """Natural log of the number of paths of `length` edges from state 0 of a deterministic automaton.
+class SupportAutomaton:
+    """The sequences of positive probability, as the paths of a deterministic automaton from its state 0.
 
-    Args:
-        source: (E,) state each edge leaves.
-        target: (E,) state it enters; several edges may join the same two states, one for each token.
-        num_states: S.
-        length: Number of edges of a path.
+    For an n-gram the states are its contexts, the short ones at the start of a sequence included. For a hidden Markov
+    model they are sets of hidden states (the subset construction), made only as they are met: membership makes those on
+    the given sequences, a question about a length those within that length, other questions all. Where there are more
+    than `limit`, such a question is refused; membership always answers. All states accept and none is a dead end.
+    Exact zeros decide everything. The automaton lives on the CPU; tokens come and go on the language's device.
+
+    Build one with `language.support()`.
+
+    Attributes:
+        vocab_size: V.
     """
-    ones = np.ones(len(source))
-    step = sparse.csr_matrix((ones, (target, source)), shape=(num_states, num_states))
-    count = np.zeros(num_states)
-    count[0] = 1.0
-    log_total = 0.0
-    for _ in range(length):
-        count = step @ count
-        total = count.sum()
-        log_total += math.log(total)
-        count /= total
-    return log_total
 
+    def __init__(
+        self,
+        edges: EdgeList | SubsetConstruction,
+        vocab_size: int,
+        *,
+        device: torch.device,
+        extreme: Callable[..., ExtremeSequence],
+        state_name: Callable[[int], str],
+        symbols: Symbols,
+        probabilities: NDArray[np.float64] | None = None,
+        prelude: int = 0,
+        labels_tell_tokens: bool = False,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self._edges, self._device = edges, device
+        self._extreme, self._state_name, self._symbols = extreme, state_name, symbols
+        self._probabilities, self._prelude = probabilities, prelude
+        self._labels_tell_tokens = labels_tell_tokens
 
-def subset_automaton(
-    initial: NDArray[np.bool_], transition: NDArray[np.bool_], emission: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
-    """Deterministic automaton of the sequences that a hidden Markov model supports (subset construction).
+    @classmethod
+    def of_contexts(cls, automaton: ContextAutomaton, vocabulary: Sequence[str] | None = None) -> SupportAutomaton:
+        """The support of an n-gram."""
+        arrays = automaton.edge_source, automaton.edge_token, automaton.edge_target
+        source, token, target = (array.cpu().numpy() for array in arrays)
+        symbols = Symbols(automaton.vocab_size, vocabulary)
+        histories = functools.cache(lambda: context_tokens(automaton))
+        return cls(
+            EdgeList(source, token, target, automaton.num_contexts),
+            automaton.vocab_size,
+            device=automaton.device,
+            extreme=functools.partial(extremes.extreme_in_contexts, automaton),
+            state_name=lambda state: symbols.string(histories()[state]),
+            symbols=symbols,
+            probabilities=automaton.edge_prob.cpu().numpy(),
+            prelude=int((automaton.depth < automaton.order - 1).sum()),
+            labels_tell_tokens=automaton.order > 1,
+        )
 
-    A state is the set of hidden states that may come next; only sets that occur are made.
+    @classmethod
+    def of_hidden_states(
+        cls, initial: Tensor, transition: Tensor, emission: Tensor, *, limit: int = SUBSET_LIMIT
+    ) -> SupportAutomaton:
+        """The support of a hidden Markov model, determinised as it is met."""
+        limit = check_count("limit", limit)
+        start, moves, emits = ((table > 0).cpu().numpy() for table in (initial, transition, emission))
+        subsets = SubsetConstruction(start, moves, emits, limit)
+        return cls(
+            subsets,
+            emission.shape[1],
+            device=emission.device,
+            extreme=functools.partial(extremes.extreme_of_hidden, initial, transition, emission),
+            state_name=lambda state: "{" + ",".join(map(str, subsets.members(state))) + "}",
+            symbols=Symbols(emission.shape[1]),
+        )
 
-    Args:
-        initial: (S,) hidden states that may come first.
-        transition: (S, S) allowed moves.
-        emission: (S, V) allowed tokens.
+    # The automaton ------------------------------------------------------------------------------------------------
 
-    Returns:
-        (E,) source, (E,) token, (E,) target of each edge, and the number of automaton states; state 0 is the start.
+    def edges(self, length: int | None = None) -> EdgeList:
+        """The edges that sequences of a length can take, sorted by source and token; all edges if None.
 
-    Raises:
-        ValueError: More than `SUBSET_LIMIT` subsets occur.
-    """
-    moves = transition.astype(np.float32)
-    index = {initial.tobytes(): 0}
-    sets = [initial]
-    source, token, target = [], [], []
-    done = 0
-    while done < len(sets):
-        for v in np.flatnonzero((sets[done][:, None] & emission).any(0)):
-            following = (sets[done] & emission[:, v]).astype(np.float32) @ moves > 0
-            key = following.tobytes()
-            if key not in index:
-                if len(sets) >= SUBSET_LIMIT:
-                    raise ValueError(
-                        f"the support automaton has more than {SUBSET_LIMIT} subsets of the {len(initial)} hidden "
-                        "states; counting its sequences would need them all (membership does not)"
-                    )
-                index[key] = len(sets)
-                sets.append(following)
-            source.append(done)
-            token.append(int(v))
-            target.append(index[key])
-        done += 1
-    return np.array(source), np.array(token), np.array(target), len(sets)
+        Raises:
+            ValueError: The subset construction passes its limit.
+        """
+        if length is not None:
+            length = check_count("length", length)
+        if isinstance(self._edges, EdgeList):
+            return self._edges
+        try:
+            return self._edges.explore(length)
+        except OverflowError as error:
+            raise ValueError(
+                f"the support automaton explodes: {error}; give support(limit=…) more, or ask for shorter sequences "
+                "(membership needs no more than the sets it meets)"
+            ) from None
+
+    @property
+    def num_states(self) -> int:
+        """Number of states, all of them.
+
+        Raises:
+            ValueError: The subset construction passes its limit.
+        """
+        return self.edges().num_states
+
+    @functools.cached_property
+    def structure(self) -> ClassStructure:
+        """Communicating classes of the automaton's states and their periods; `language.chain()` has the chain's."""
+        return ClassStructure(self.edges().adjacency)
+
+    def unreachable_tokens(self) -> list[int]:
+        """The tokens that no sequence has."""
+        return np.setdiff1d(np.arange(self.vocab_size), self.edges().token).tolist()
+
+    # Membership and numbers ---------------------------------------------------------------------------------------
+
+    def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
+        """Whether each complete sequence is in the support.
+
+        Args:
+            tokens: (B, L) without holes.
+        """
+        rows = check_tokens(tokens, self.vocab_size, holes=False).numpy()
+        return torch.as_tensor(self._accepts(rows), device=self._device)
+
+    def _accepts(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if isinstance(self._edges, SubsetConstruction):
+            return self._edges.accepts(rows)
+        codes = self._edges.source * self.vocab_size + self._edges.token
+        states = np.zeros(len(rows), dtype=np.int64)
+        for column in rows.T:
+            code = states * self.vocab_size + column
+            place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
+            states = np.where((codes[place] == code) & (states >= 0), self._edges.target[place], -1)
+        return states >= 0
+
+    def counts(self, length: int) -> list[int]:
+        """Exact number of supported sequences of each length 1 … `length`, as Python integers."""
+        return self.edges(length).counts(check_count("length", length))
+
+    def count(self, length: int) -> int:
+        """Exact number of supported sequences of a length."""
+        return self.counts(length)[-1]
+
+    def log_counts(self, length: int) -> np.ndarray:
+        """(L,) natural log of the number of supported sequences of each length 1 … `length`, in floating point."""
+        return self.edges(length).log_counts(check_count("length", length))
+
+    def log_count(self, length: int) -> float:
+        """Natural log of the number of supported sequences of a length."""
+        return float(self.log_counts(length)[-1])
+
+    def density(self, length: int) -> float:
+        """log|support| / (L log V), in [0, 1]: at 1 every sequence is possible."""
+        length = check_count("length", length)
+        if self.vocab_size == 1:
+            return 1.0
+        return min(1.0, self.log_count(length) / (length * math.log(self.vocab_size)))
+
+    @functools.cached_property
+    def growth_rate(self) -> float:
+        """Limit of log|support of length L| / L, nats a token: the topological entropy, log of the spectral radius.
+
+        The largest Perron root of a communicating class; zero exactly if no class branches.
+
+        Raises:
+            ValueError: The subset construction passes its limit.
+        """
+        adjacency = self.edges().adjacency
+        largest = 1.0
+        for members, period in zip(self.structure.classes, self.structure.periods, strict=True):
+            if period:
+                largest = max(largest, perron_root(adjacency[members][:, members].tocsr()))
+        return math.log(largest)
+
+    # Sequences ----------------------------------------------------------------------------------------------------
+
+    def batches(self, length: int, *, batch_size: int = 4096) -> Iterator[Int[Tensor, "B L"]]:
+        """All supported sequences of a length in lexicographic order, a batch at a time.
+
+        Args:
+            length: L ≥ 1.
+            batch_size: Most sequences of one batch; memory does not grow beyond a few times L·V such batches.
+        """
+        edges, length = self.edges(length), check_count("length", length)
+        listed = list_paths(edges, length, check_count("batch_size", batch_size))
+        return (torch.as_tensor(rows, device=self._device) for rows in listed)
+
+    def sequences(self, length: int, *, limit: int = SEQUENCE_LIMIT) -> Int[Tensor, "N L"]:
+        """All supported sequences of a length, in lexicographic order.
+
+        Args:
+            length: L ≥ 1.
+            limit: Most sequences to list.
+
+        Raises:
+            ValueError: There are more than `limit`; `batches` gives them one batch after another.
+        """
+        limit, number = check_count("limit", limit), self.count(length)
+        if number > limit:
+            raise ValueError(
+                f"{number} sequences of length {length} are supported, more than limit={limit}; "
+                "batches(length) gives them one batch after another"
+            )
+        return torch.cat(list(self.batches(length)))
+
+    def sample_uniform(
+        self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
+    ) -> Int[Tensor, "B L"]:
+        """Draw sequences independently and uniformly from the support, whatever their probability in the language.
+
+        Each token is drawn with the share of the continuations that go through it, so all sequences are equally likely
+        to rounding, for any length.
+
+        Args:
+            num_sequences: B ≥ 0.
+            length: L ≥ 1.
+            generator: Source of randomness on the language's device; None means torch's default.
+        """
+        batch = check_count("num_sequences", num_sequences, least=0)
+        edges, length = self.edges(length), check_count("length", length)
+        uniforms = torch.rand(length, batch, dtype=torch.float64, device=self._device, generator=generator)
+        return torch.as_tensor(draw_paths(edges, uniforms.cpu().numpy()), device=self._device)
+
+    def most_probable(self, length: int, *, prefix_limit: int = PREFIX_LIMIT) -> ExtremeSequence:
+        """The sequence of highest probability under the language.
+
+        Exact for n-grams. For a hidden Markov model this is the most probable *sequence*, hidden paths summed out, not
+        the sequence along the most probable path: branch and bound, exact if it finishes within `prefix_limit` prefixes
+        of each length, else the best sequence found with a certified bracket.
+
+        Args:
+            length: L ≥ 1.
+            prefix_limit: Prefixes of one length that the search keeps; n-grams need no search.
+        """
+        return self._extreme_of(length, prefix_limit, most=True)
+
+    def least_probable(self, length: int, *, prefix_limit: int = PREFIX_LIMIT) -> ExtremeSequence:
+        """The supported sequence of lowest probability under the language; as `most_probable`."""
+        return self._extreme_of(length, prefix_limit, most=False)
+
+    def _extreme_of(self, length: int, prefix_limit: int, *, most: bool) -> ExtremeSequence:
+        options = {"prefix_limit": check_count("prefix_limit", prefix_limit)}
+        if isinstance(self._edges, EdgeList):
+            options = {}
+        return self._extreme(check_count("length", length), most=most, **options)
+
+    # Pictures -----------------------------------------------------------------------------------------------------
+
+    def graph(self) -> networkx.MultiDiGraph:
+        """The automaton as a networkx graph, one edge for each token.
+
+        Nodes are states with `label` (the context, or the set of hidden states), `start`, `prelude` (a context shorter
+        than n − 1 tokens), `recurrent_class` (its number, −1 if transient) and `period` (of its class). Edges have the
+        token as key, `token`, `symbol` (its name) and, for an n-gram, `probability`.
+        """
+        import networkx
+
+        edges, structure = self.edges(), self.structure
+        graph = networkx.MultiDiGraph(labels_tell_tokens=self._labels_tell_tokens, symbols=self._symbols)
+        for state, (number, period) in enumerate(zip(*structure.colours(), strict=True)):
+            graph.add_node(
+                state,
+                label=self._state_name(state),
+                start=state == 0,
+                prelude=state < self._prelude,
+                recurrent_class=int(number),
+                period=int(period),
+            )
+        for edge in range(len(edges.source)):
+            token = int(edges.token[edge])
+            data = {"token": token, "symbol": self._symbols.names[token]}
+            if self._probabilities is not None:
+                data["probability"] = float(self._probabilities[edge])
+            graph.add_edge(int(edges.source[edge]), int(edges.target[edge]), key=token, **data)
+        return graph
+
+    def draw(
+        self,
+        ax: Axes | None = None,
+        *,
+        prelude: bool = False,
+        layout: Layout = "auto",
+        edge_labels: EdgeLabels = "auto",
+        title: str | None = None,
+    ) -> Axes:
+        """Draw the automaton so that a person can read it; see `draw_graph` for what the signs mean.
+
+        Args:
+            ax: Where to draw; None makes a figure of the size that the drawing needs.
+            prelude: Whether to show an n-gram's contexts of less than n − 1 tokens; else short arrows mark the contexts
+                that a sequence may start with.
+            layout: "star", "circular", "layered", or "auto" for what suits the structure.
+            edge_labels: "tokens", "probabilities", "both", "none", or "auto" for what the drawing has room for.
+            title: A title.
+
+        Raises:
+            ValueError: More than 40 states, or an unknown layout or kind of labels.
+        """
+        check_drawable(self.num_states - (0 if prelude else self._prelude))
+        graph = self.graph()
+        if not prelude:
+            hidden = [node for node, data in graph.nodes(data=True) if data["prelude"]]
+            for _, target in list(graph.edges(hidden)):
+                graph.nodes[target]["start"] = True
+            graph.remove_nodes_from(hidden)
+        return draw_graph(graph, ax, layout=layout, edge_labels=edge_labels, title=title)
+
+    def __repr__(self) -> str:
+        if isinstance(self._edges, EdgeList):
+            size = f"{self._edges.num_states} contexts, {len(self._edges.source)} edges"
+        else:
+            size = f"{self._edges.num_states} sets of {self._edges.num_hidden} hidden states met so far"
+        return f"SupportAutomaton({size}, vocab_size={self.vocab_size})"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import torch
 
 from languages.checks import check_count
+from languages.constructions.block_forms import BlockForms
+from languages.constructions.mds_forms import MDSForms
 from languages.hidden_markov import HMMLanguage
 
 
-def copy_pairs(num_symbols: int) -> HMMLanguage:
+def copy_pairs(num_symbols: int, *, name: str | None = None) -> HMMLanguage:
     """Independent pairs (a, a), a uniform on k symbols, as a hidden Markov model with 2k states.
 
     The constructive linear lower bound on SER: under every Bernoulli schedule of reveal probabilities w,
-    SER = 1 − (1 − (1 − 1/k) Σ_k w_k²)^{L/2}. An odd length ends in a lone symbol.
+    SER = 1 − (1 − (1 − 1/k) Σ_k w_k²)^{L/2} and path KL = (L/2)·ln k·Σ_k w_k². An odd length ends in a lone symbol.
 
     Args:
         num_symbols: k ≥ 1, also the vocabulary size.
+        name: What tables and legends call it.
     """
     k = check_count("num_symbols", num_symbols)
     first, second = slice(0, k), slice(k, 2 * k)
@@ -25,4 +28,10 @@ def copy_pairs(num_symbols: int) -> HMMLanguage:
     transition[first, second] = torch.eye(k, dtype=torch.float64)
     transition[second, first] = 1 / k
     emission = torch.eye(k, dtype=torch.float64).repeat(2, 1)
-    return HMMLanguage(initial, transition, emission, name=f"copy-pairs:symbols={k}")
+    return HMMLanguage(
+        initial,
+        transition,
+        emission,
+        name=name or f"copy-pairs:symbols={k}",
+        closed_forms=BlockForms(MDSForms(k, 1), 2),
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numba
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from languages.inference.engine import normalised_log
+from languages.inference.threads import over_rows
 
 LEAST_FACTOR = 1e-150
 """A product of two factors above this keeps its digits; rows with positive factors below it go to `inference`."""
@@ -27,15 +32,19 @@ class NearestNeighbours:
         self._left = _Powers(torch.cat([transition, start[None]]), transition)
         self._right = _Powers(torch.cat([transition.T, torch.ones_like(start)[None]]), transition.T, constant_last=True)
 
-    def weights(
+    def log_laws(
         self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " K"]]:
-        """Unnormalised law of each wanted hidden token, row-major, and where it may have lost digits to underflow.
+        """Log-law of each wanted hidden token, row-major, and where it may have lost digits to underflow.
+
+        A law of −inf alone says that the neighbours are impossible together.
 
         Args:
             tokens: (B, L) with holes.
             wanted: (B, L) hidden positions, at least one.
         """
+        if tokens.device.type == "cpu":
+            return self._log_laws_on_cpu(tokens, wanted)
         length = tokens.shape[1]
         revealed = tokens != self.vocab_size
         index = torch.arange(length, device=tokens.device)
@@ -48,7 +57,26 @@ class NearestNeighbours:
         right_token = torch.where(after < length, tokens[rows, after.clamp(max=length - 1)], edge)
         left, left_small = self._left.rows(columns - before, left_token)
         right, right_small = self._right.rows(after - columns, right_token)
-        return left * right, left_small | right_small
+        return normalised_log(left * right), left_small | right_small
+
+    def _log_laws_on_cpu(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"]
+    ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " K"]]:
+        """`log_laws` in one compiled pass over the rows."""
+        question = [tokens.contiguous().numpy(), wanted.contiguous().numpy()]
+        counts = np.count_nonzero(question[1], axis=1)
+        question.append(counts.cumsum() - counts)
+        law = torch.empty(int(counts.sum()), self.vocab_size, dtype=torch.float64)
+        doubtful = torch.zeros(len(law), dtype=torch.bool)
+        left, right = _longest_gaps(*question[:2], self.vocab_size)
+        tables = [table.numpy() for table in (*self._left.upto(left), *self._right.upto(right))]
+        answer = [law.numpy(), doubtful.numpy()]
+        over_rows(
+            lambda begin, end: _fill(begin, end, *question, *tables, *answer),
+            len(tokens),
+            3.0 * tokens.numel() + 6.0 * law.numel(),
+        )
+        return law, doubtful
 
 
 class _Powers:
@@ -64,7 +92,7 @@ class _Powers:
         self, distance: Int[Tensor, " K"], row: Int[Tensor, " K"]
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " K"]]:
         """Each row of the power for its distance, and whether it has entries too small to be trusted."""
-        self._grow(int(distance.max()))
+        self.upto(int(distance.max()))
         place = (distance - 1) * self._table.shape[1] + row
         small = (
             self._small.flatten().index_select(0, place)
@@ -73,10 +101,11 @@ class _Powers:
         )
         return self._table.flatten(0, 1).index_select(0, place), small
 
-    def _grow(self, distance: int) -> None:
+    def upto(self, distance: int) -> tuple[Float[Tensor, "D R V"], Bool[Tensor, "D R"]]:
+        """Rows of the powers for all distances up to this one or more, and whether they have entries too small."""
         have = len(self._table)
         if distance <= have:
-            return
+            return self._table, self._small
         tables, small = [self._table], [self._small]
         power, pattern = self._table[-1], (self._step > 0).double()
         for _ in range(max(distance, 2 * have) - have):
@@ -90,6 +119,64 @@ class _Powers:
             small.append(self._is_small(power)[None])
         self._table, self._small = torch.cat(tables), torch.cat(small)
         self._any_small = bool(self._small.any())
+        return self._table, self._small
 
     def _is_small(self, power: Float[Tensor, "R V"]) -> Bool[Tensor, " R"]:
         return (self._support & (power < LEAST_FACTOR)).any(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _longest_gaps(tokens: Int[np.ndarray, "B L"], wanted: Bool[np.ndarray, "B L"], hole: int) -> tuple[int, int]:
+    """Largest distance of a wanted position from its revealed neighbour on the left, and on the right."""
+    left = right = 1
+    length = tokens.shape[1]
+    for row in range(len(tokens)):
+        before, first = -1, length
+        for j in range(length):
+            if tokens[row, j] != hole:
+                if first < j:
+                    right = max(right, j - first)
+                before, first = j, length
+            elif wanted[row, j]:
+                left, first = max(left, j - before), min(first, j)
+        if first < length:
+            right = max(right, length - first)
+    return left, right
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(
+    begin: int,
+    end: int,
+    tokens: Int[np.ndarray, "B L"],
+    wanted: Bool[np.ndarray, "B L"],
+    first: Int[np.ndarray, " B"],
+    left: Float[np.ndarray, "D V+1 V"],
+    left_small: Bool[np.ndarray, "D V+1"],
+    right: Float[np.ndarray, "E V+1 V"],
+    right_small: Bool[np.ndarray, "E V+1"],
+    law: Float[np.ndarray, "K V"],
+    doubtful: Bool[np.ndarray, " K"],
+) -> None:
+    """Log-laws of the wanted positions of rows begin … end − 1; those of row r start at first[r]."""
+    vocab_size, length = law.shape[1], tokens.shape[1]
+    for row in range(begin, end):
+        slot, before, after = first[row], -1, -1
+        for j in range(length):
+            if tokens[row, j] != vocab_size:
+                before = j
+            elif wanted[row, j]:
+                if after <= j:
+                    after = j + 1
+                    while after < length and tokens[row, after] == vocab_size:
+                        after += 1
+                a = tokens[row, before] if before >= 0 else vocab_size
+                b = tokens[row, after] if after < length else vocab_size
+                total = 0.0
+                for v in range(vocab_size):
+                    law[slot, v] = left[j - before - 1, a, v] * right[after - j - 1, b, v]
+                    total += law[slot, v]
+                for v in range(vocab_size):
+                    law[slot, v] = np.log(law[slot, v] / total) if law[slot, v] > 0.0 else -np.inf
+                doubtful[slot] = left_small[j - before - 1, a] or right_small[after - j - 1, b]
+                slot += 1

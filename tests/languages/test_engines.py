@@ -1,4 +1,4 @@
-"""Compiled kernels, batched recursion and the logarithmic algebra agree; chunks and devices change nothing."""
+"""Compiled loops, products of torch and the logarithmic algebra agree; chunks, threads and devices change nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from languages import HMMLanguage, NGramLanguage, random_hmm, random_ngram
-from languages.inference import engine, kernels, windows
+from languages.inference import engine, hidden, threads
+from languages.inference.hidden import HiddenInference
 
 LANGUAGES = [
     random_ngram(2, 5, seed=1, prune_below=0.15),
@@ -33,24 +34,29 @@ def assert_same(got, expected):
     torch.testing.assert_close(got.log_probs, expected.log_probs, rtol=1e-10, atol=1e-11)
 
 
+def without_compiled_loops(monkeypatch):
+    monkeypatch.setattr(HiddenInference, "_compiled", lambda inference, tokens, dtype: False)
+
+
 @named
-def test_kernels_agree_with_the_batched_recursion(language, monkeypatch):
+def test_compiled_loops_agree_with_products_of_torch(language, monkeypatch):
     tokens, at = rows_with_holes(language, 120, 37)
-    assert kernels.can_serve(language._chain, tokens)
-    compiled = language.conditionals(tokens), language.conditionals(tokens, at=at)
-    monkeypatch.setattr(kernels, "can_serve", lambda chain, tokens: False)
+    assert language._hidden._compiled(tokens, torch.float64)
+    compiled = language.conditionals(tokens), language.conditionals(tokens, at=at), language.log_marginal(tokens)
+    without_compiled_loops(monkeypatch)
     assert compiled[0].dead.any()
     assert_same(compiled[0], language.conditionals(tokens))
     assert_same(compiled[1], language.conditionals(tokens, at=at))
+    torch.testing.assert_close(compiled[2], language.log_marginal(tokens), rtol=1e-10, atol=1e-10)
 
 
 @named
-def test_windows_shared_between_both_engines(language, monkeypatch):
-    """In one call, crowded windows go to the batched recursion and the others to the kernels."""
+@pytest.mark.parametrize("following", [0.0, 1.0, 1e9])
+def test_stretches_alone_and_side_by_side(language, following, monkeypatch):
+    """All stretches of an n-gram follow their live contexts, or all go side by side, or each as it suits."""
     tokens, at = rows_with_holes(language, 120, 37)
     expected = language.conditionals(tokens, at=at)
-    monkeypatch.setattr(windows, "CROWDED", 0.3)
-    monkeypatch.setattr(windows, "FEW_CONTEXTS", 0)
+    monkeypatch.setattr(hidden, "FOLLOWING", following)
     assert_same(language.conditionals(tokens, at=at), expected)
 
 
@@ -58,7 +64,7 @@ def test_windows_shared_between_both_engines(language, monkeypatch):
 def test_the_logarithmic_algebra_agrees(language, monkeypatch):
     tokens, _ = rows_with_holes(language, 40, 25)
     expected = language.conditionals(tokens), language.log_marginal(tokens)
-    monkeypatch.setattr(kernels, "can_serve", lambda chain, tokens: False)
+    without_compiled_loops(monkeypatch)
     monkeypatch.setattr(engine._Watch, "due", lambda watch, step: step == 0)
     monkeypatch.setattr(engine._Watch, "rescaled", everything_is_doubtful)
     assert_same(language.conditionals(tokens), expected[0])
@@ -67,15 +73,19 @@ def test_the_logarithmic_algebra_agrees(language, monkeypatch):
 
 def everything_is_doubtful(watch, weight):
     watch.doubtful[:] = True
-    return torch.full_like(weight, 7.0), torch.ones_like(weight[0])
+    return torch.full_like(weight, 7.0), torch.ones_like(weight[:, 0])
 
 
 @named
-def test_chunks_change_nothing(language, monkeypatch):
+def test_chunks_and_threads_change_nothing(language, monkeypatch):
     tokens, at = rows_with_holes(language, 60, 20)
-    monkeypatch.setattr(kernels, "can_serve", lambda chain, tokens: False)
     expected = language.conditionals(tokens, at=at), language.log_marginal(tokens)
-    monkeypatch.setattr(engine, "CACHE_ENTRIES", 3 * language._chain.num_states)
+    monkeypatch.setattr(threads, "LEAST_WORK", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert_same(language.conditionals(tokens, at=at), expected[0])
+    torch.testing.assert_close(language.log_marginal(tokens), expected[1])
+    without_compiled_loops(monkeypatch)
+    monkeypatch.setattr(engine, "CACHE_ENTRIES", 3 * language._hidden.chain.num_states)
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
 

@@ -5,9 +5,27 @@ from __future__ import annotations
 import pytest
 import torch
 
-from languages import HMMLanguage, NGramLanguage, TextLanguage, language_from, random_hmm, random_ngram
+from languages import (
+    HMMLanguage,
+    NGramLanguage,
+    TextLanguage,
+    arithmetic_chains,
+    deterministic_cycle,
+    language_from,
+    mds_code,
+    parity_blocks,
+    random_hmm,
+    random_ngram,
+    random_walk,
+    repeated_symbol,
+    slow_topics,
+    with_end,
+)
+from languages.specification import GRAMMAR
+from languages.variable_length import VariableLength
 
-DEFAULTS = ["2-gram", "3-gram", "4-gram", "hmm", "copy-pairs"]
+DEFAULTS = ["2-gram", "3-gram", "4-gram", "hmm", "copy-pairs", "parity", "repeat", "cycle", "walk", "topics", "mds"]
+DEFAULTS += ["arithmetic", "2-gram:stop=0.01", "hmm:stop=0.01", "arithmetic:stop=0.1"]
 
 
 @pytest.mark.parametrize("specification", DEFAULTS)
@@ -30,7 +48,10 @@ def test_default_1_gram_has_hard_zeros():
 
 
 def same(language, other):
-    rows = torch.randint(0, language.vocab_size, (200, 5), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, language.vocab_size, (200, 5), generator=generator)
+    if language.vocab_size == other.vocab_size:
+        rows = torch.cat([rows, *(either.sample(50, 9, generator=generator)[:, :5] for either in (language, other))])
     return type(language) is type(other) and torch.equal(language.log_prob(rows), other.log_prob(rows))
 
 
@@ -46,8 +67,50 @@ def test_options():
         random_hmm(3, 4, seed=2, concentration=2.0),
     )
     assert language_from("copy-pairs:symbols=3").vocab_size == 3
+    assert same(language_from("parity:block=3"), parity_blocks(3))
+    assert same(language_from("repeat:symbols=3"), repeated_symbol(3))
+    assert same(language_from("cycle:symbols=3"), deterministic_cycle(3))
+    assert same(
+        language_from("walk:values=6,up=0.7,down=0.3,start=2"), random_walk(6, increments={1: 0.7, -1: 0.3}, start=2)
+    )
+    lazy = random_walk(6, increments={1: 0.25, -1: 0.25, 0: 0.5})
+    assert same(language_from("walk:values=6,up=0.25,down=0.25"), lazy)
+    assert same(
+        language_from("topics:topics=3,switch=0.2,words=2,overlap=0.5,moves=any"),
+        slow_topics(3, switch=0.2, words=2, overlap=0.5),
+    )
+    assert same(language_from("mds:field=3,length=4,dimension=3"), mds_code(3, 4, 3))
+    assert same(language_from("arithmetic:operands=2,largest=3"), arithmetic_chains(2, 3))
     assert isinstance(language_from(" hmm "), HMMLanguage)
     assert isinstance(language_from("5-gram:vocab=2"), NGramLanguage)
+
+
+def test_every_language_knows_its_name():
+    for specification in DEFAULTS:
+        assert language_from(specification).name == specification
+
+
+def test_decimals_that_sum_to_one_leave_nothing():
+    """1 − 0.7 − 0.3 is 5.6e-17 in floating point; to stay is a hard zero all the same."""
+    assert not language_from("walk:values=6,up=0.3,down=0.7").contains(torch.tensor([[2, 2]])).item()
+
+
+def test_ends():
+    language = language_from("3-gram:vocab=3,stop=0.25")
+    assert isinstance(language, VariableLength)
+    assert same(language, with_end(random_ngram(3, 3, seed=1, prune_below=0.05), stop=0.25))
+    assert language.mean_length() == pytest.approx(4)
+    assert isinstance(language_from("copy-pairs:symbols=2,stop=0.5"), VariableLength)
+    assert language_from("arithmetic:operands=2,stop=0.5").mean_length() == pytest.approx(12)
+    assert same(language_from("hmm:stop=0"), language_from("hmm"))
+
+
+def test_grammar():
+    """What is listed is what there is."""
+    for line in GRAMMAR.splitlines()[:-1]:
+        specification = line.split("    ")[0].replace("[:", ":").replace("]", "").replace("N-gram", "2-gram")
+        if not specification.startswith("text"):
+            assert same(language_from(specification), language_from(specification.partition(":")[0]))
 
 
 def test_text(tmp_path):
@@ -80,6 +143,23 @@ def test_text(tmp_path):
         ("2-gram:concentration=inf", "concentration"),
         ("hmm:states=0", "num_states"),
         ("copy-pairs:symbols=0", "num_symbols"),
+        ("N-gram", "unknown language 'N-gram'"),
+        ("parity:block=1", "block must be at least 2"),
+        ("parity:symbols=2", "'symbols=2' is not one of the options block, stop"),
+        ("repeat:symbols=0", "num_symbols"),
+        ("cycle:symbols=-1", "num_symbols"),
+        ("walk:up=0.7,down=0.7", "up and down must sum to at most 1, got 1.4"),
+        ("walk:up=-0.1", "up must lie in"),
+        ("walk:start=here", "start must be a whole number or uniform, got 'here'"),
+        ("walk:values=0", "num_values"),
+        ("topics:switch=2", "switch must lie in"),
+        ("topics:moves=back", "moves must be one of"),
+        ("mds:field=6", "field must be a prime, got 6"),
+        ("mds:length=9", "length must be at most field"),
+        ("arithmetic:operands=0", "operands"),
+        ("arithmetic:largest=nine", "largest must be of type int, got 'nine'"),
+        ("2-gram:stop=1.5", "stop must lie in"),
+        ("2-gram:stop=never", "stop must be of type float, got 'never'"),
         ("text", "names no file"),
         ("text:,order=2", "names no file"),
         ("text:no/such/file", "no/such/file"),

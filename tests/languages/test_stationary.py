@@ -78,3 +78,37 @@ def test_default_start_is_stationary_and_short_lengths_are_its_marginals():
         torch.testing.assert_close(language.posterior(hole)[0].exp(), marginals[:length])
         assert language.contains(language.sample(100, length)).all()
         assert language.entropy(length) == pytest.approx(float(-(expected * expected.log()).sum()))
+
+
+@pytest.mark.parametrize("iterations", [3000, 0], ids=["stepping", "LU"])
+def test_large_chains_with_transient_states(iterations, monkeypatch):
+    """A large chain is stepped where it forgets fast, and solved where not; both leave the transient states."""
+    monkeypatch.setattr(stationary, "ITERATIONS", iterations)
+    rng = np.random.default_rng(0)
+    size, first = 400, 150
+    chain = sparse.random_array((size, size), density=0.03, rng=rng).tolil()
+    chain[first:, :first] = 0  # the first 150 states leak into the others, which are two classes
+    chain[first:300, 300:] = 0
+    chain[300:, first:300] = 0
+    chain.setdiag(0.1)
+    chain[np.arange(first), np.arange(size - first, size)] = 0.1
+    chain[np.arange(first), np.arange(first, 300)] = 0.1
+    table = chain.toarray()
+    table /= table.sum(1, keepdims=True)
+    start = np.full(size, 1 / size)
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", 50)
+    got = stationary.cesaro_limit(sparse.csr_matrix(table), start)
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", size)
+    expected = stationary.cesaro_limit(sparse.csr_matrix(table), start)
+    assert (expected[:first] == 0).all()
+    assert (got[:first] == 0).all()
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-15)
+
+
+def test_slow_large_chains_are_not_taken_for_settled(monkeypatch):
+    """Two halves that exchange one step in a hundred million: stepping would stop at the start's own shares."""
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", 0)
+    half, rare = np.full((5, 5), 0.2), 1e-8
+    chain = np.block([[(1 - rare) * half, rare * half], [3 * rare * half, (1 - 3 * rare) * half]])
+    got = stationary.cesaro_limit(sparse.csr_matrix(chain), np.full(10, 0.1))
+    np.testing.assert_allclose(got, np.repeat([0.15, 0.05], 5), rtol=1e-6)

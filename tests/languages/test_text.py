@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import collections
+import re
 import string
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from languages import TextLanguage, ngram_from_text
+from languages import TextLanguage, ngram_from_text, tokenising
 
 TEXT = "the cat sat on the mat; the dog sat on the log.\nthat is that"
 
@@ -24,7 +29,7 @@ def circular_counts(symbols, order):
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_counts(order, level):
     language = ngram_from_text(TEXT, order, level=level)
-    symbols = list(TEXT) if level == "char" else TEXT.split()
+    symbols = list(TEXT) if level == "char" else re.findall(r"[a-z]+|[.;]", TEXT)
     assert language.vocabulary == sorted(set(symbols))
     grams, contexts = circular_counts(symbols, order), circular_counts(symbols, order - 1)
     if order == 1:
@@ -110,7 +115,7 @@ def test_files_that_cannot_be_read(tmp_path):
         ((None, 2), {}, "path_or_text"),
         ((b"bytes", 2), {}, "path_or_text"),
         ((7, 2), {}, "path_or_text"),
-        ((string.printable, 12), {}, "order=12 over 100 symbols does not fit"),
+        ((TEXT, 2), {"vocabulary_size": 0}, "vocabulary_size"),
     ],
 )
 def test_bad_arguments(arguments, options, message):
@@ -138,3 +143,116 @@ def test_order_4_over_100_symbols_stays_sparse():
         total = total + language.posterior(holes)[:, i, tokens[0, i]]
         holes[0, i] = tokens[0, i]
     torch.testing.assert_close(total, language.log_marginal(holes), rtol=1e-10, atol=1e-8)
+
+
+def test_orders_whose_codes_fit_in_no_word():
+    """100¹² and 3000⁵ strings: contexts are known by rank, not by a number in base V."""
+    language = ngram_from_text(string.printable, 12)
+    assert language.contains(language.encode(string.printable + string.printable[:30])).all()
+    generator = np.random.default_rng(0)
+    words = generator.choice(3000, 8000, p=(weights := 1 / np.arange(1, 3001)) / weights.sum())
+    text = " ".join(f"w{word}" for word in words)
+    language = ngram_from_text(text, 5, level="word", prune_below=0.6)
+    assert language.vocab_size**language.order > 2**53
+    start = language.encode(" ".join(text.split()[:50]))
+    grams = collections.Counter(tuple(row) for row in np.lib.stride_tricks.sliding_window_view(words, 5).tolist())
+    contexts = collections.Counter(gram[:-1] for gram in grams.elements())
+    last = language.parent.log_prob(start[:, :5]) - language.parent.log_prob(start[:, :4])
+    assert float(last.exp()) == pytest.approx(grams[tuple(words[:5])] / contexts[tuple(words[:4])], rel=1e-9)
+    holes = start.clone()
+    holes[0, 20] = language.mask_id
+    at = holes == language.mask_id
+    law = language.parent.conditionals(holes, at=at).log_probs
+    assert law.shape == (1, language.vocab_size)
+    assert float(law.exp().sum()) == pytest.approx(1)
+    assert language.sample(3, 40, generator=torch.Generator().manual_seed(0)).shape == (3, 40)
+
+
+def test_a_small_vocabulary_has_an_unknown_symbol():
+    language = ngram_from_text("a b a c a b d", 2, level="word", vocabulary_size=3)
+    assert language.vocabulary == ["<unk>", "a", "b"]
+    assert language.decode(language.encode("a zebra b")) == ["a <unk> b"]
+    with pytest.raises(ValueError, match="zebra"):
+        ngram_from_text("a b", 2, level="word").encode("zebra")
+
+
+def test_lower_case_and_line_ends(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"Ab\r\naB\n")
+    language = ngram_from_text(path, 1)
+    assert language.vocabulary == ["\n", "\r", "A", "B", "a", "b"]
+    assert ngram_from_text(path, 1, lowercase=True).vocabulary == ["\n", "\r", "a", "b"]
+
+
+def test_pieces_of_a_long_text_join(tmp_path, monkeypatch):
+    """Read in pieces of seven characters, no word is cut."""
+    text = "one two three, four five six seven eight nine ten eleven twelve"
+    whole = ngram_from_text(text, 2, level="word")
+    monkeypatch.setattr(tokenising, "PIECE", 7)
+    pieces = ngram_from_text(text, 2, level="word")
+    assert pieces.vocabulary == whole.vocabulary
+    assert torch.equal(pieces.log_prob(whole.encode(text)), whole.log_prob(whole.encode(text)))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.text(min_size=1, max_size=40), st.integers(1, 30))
+def test_characters_round_trip_in_pieces_of_any_size(text, piece):
+    tokenising.PIECE, whole = piece, tokenising.PIECE
+    try:
+        language = ngram_from_text(text + "\n", 2)
+    finally:
+        tokenising.PIECE = whole
+    assert language.vocabulary == sorted(set(text + "\n"))
+    assert language.decode(language.encode(text)) == [text]
+    assert language.contains(language.encode(text + "\n")).all()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from([*"ab.,;()[]«»“”'’-_%!?", "it's", "well-known", "<unk>", "<", ">", "3"]), min_size=1))
+def test_words_decode_to_text_with_the_same_tokens(symbols):
+    tokeniser = tokenising.Tokeniser(tuple(sorted(set(symbols))), "word")
+    index = {symbol: token for token, symbol in enumerate(tokeniser.vocabulary)}
+    ids = [index[symbol] for symbol in symbols]
+    assert tokeniser.encode(tokeniser.decode(ids)).tolist() == ids
+
+
+@pytest.mark.parametrize(
+    "text", ["He said: “It's (really) 5% off, isn't it?”", "Is [this] well-known; or not…!", "Café, naïve résumé."]
+)
+def test_prose_comes_back_as_it_was(text):
+    language = ngram_from_text(text.replace(" ", " \n\t"), 1, level="word")
+    assert language.decode(language.encode(text)) == [text]
+
+
+def test_the_most_frequent_symbols_stay():
+    """Ties go to what sorts first, and the unknown symbol is one of the `vocabulary_size`."""
+    language = ngram_from_text("d c c b b a a a e", 1, level="word", vocabulary_size=4)
+    assert language.vocabulary == ["<unk>", "a", "b", "c"]
+    np.testing.assert_allclose(language.marginals(1)[0], np.array([2, 3, 2, 2]) / 9)
+    characters = ngram_from_text("aabc", 1, vocabulary_size=2)
+    assert characters.vocabulary == ["a", "\N{REPLACEMENT CHARACTER}"]
+    assert characters.decode(characters.encode("abz")) == ["a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"]
+    assert ngram_from_text("aab", 1, vocabulary_size=3).vocabulary == ["a", "b"]
+    with_unknown = ngram_from_text("the <unk> sat", 1, level="word")  # as texts that come with it
+    assert with_unknown.encode("the dog sat").tolist() == [[2, 0, 1]]
+
+
+def test_a_large_vocabulary_allocates_nothing_of_its_square():
+    """In a process of its own, for its peak memory: 20 000 words have 3.2 GB of pairs."""
+    script = """
+import resource, torch
+from languages import ngram_from_text
+text = " ".join(f"w{i * i % 20_011}" for i in range(20_011)) + " " + " ".join(f"w{i}" for i in range(20_011))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for order in (1, 2, 3):
+    language = ngram_from_text(text, order, level="word").pruned(0.4)
+    assert language.vocab_size > 20_000
+    tokens = language.sample(4, 16)
+    assert language.contains(tokens).all() and language.log_prob(tokens).isfinite().all()
+    language.entropy(8), language.marginals(8)
+    tokens[:, 3::4] = language.mask_id
+    language.log_marginal(tokens), language.conditionals(tokens, at=tokens == language.mask_id)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+"""
+    used = float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+    assert used < 400, f"{used} MiB"

@@ -14,10 +14,10 @@ from languages import HMMLanguage, NGramLanguage
 
 
 def check(language, reference, rows):
-    """log_marginal and every conditional of possible rows, to twelve digits of the logarithm."""
+    """log_marginal and every conditional of possible rows, to twelve digits of the logarithm; six in float32."""
     tokens = torch.tensor(rows)
     expected = [reference.log_prob(row) for row in rows]
-    np.testing.assert_allclose(language.log_marginal(tokens).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(language.log_marginal(tokens).numpy(), expected, rtol=1e-12, atol=1e-14)
     log_probs, dead = language.conditionals(tokens)
     assert not dead.any()
     holes = (tokens == language.mask_id).nonzero().tolist()
@@ -28,6 +28,10 @@ def check(language, reference, rows):
     at = torch.zeros_like(tokens, dtype=torch.bool)
     at[tuple(torch.tensor(holes[:: max(1, len(holes) // 5)]).T)] = True
     torch.testing.assert_close(language.conditionals(tokens, at=at).log_probs, log_probs[at], rtol=1e-10, atol=1e-12)
+    single = language.conditionals(tokens, dtype=torch.float32)
+    assert not single.dead.any()
+    assert torch.equal(single.log_probs.isneginf(), log_probs.isneginf())
+    torch.testing.assert_close(single.log_probs.double(), log_probs, rtol=1e-6, atol=1e-5)
 
 
 def left_to_right(vocab_size, jump):
@@ -37,9 +41,10 @@ def left_to_right(vocab_size, jump):
     return chain
 
 
-def test_first_order_chain_with_jumps_of_1e_30():
-    """Token 13 is reached with probability of order 1e-390: the power tables hold zeros there, the law does not."""
-    chain, start = left_to_right(14, 1e-30), np.eye(14)[0]
+@pytest.mark.parametrize("jump", [1e-4, 1e-8, 1e-15, 1e-30, 1e-120, 1e-200])
+def test_first_order_chain_with_rare_jumps(jump):
+    """At 1e-30 token 13 is reached with probability of order 1e-390: the power tables hold zeros, the law does not."""
+    chain, start = left_to_right(14, jump), np.eye(14)[0]
     language, hole = NGramLanguage(chain, start), 14
     rows = [
         [hole] * 15 + [13],
@@ -49,7 +54,9 @@ def test_first_order_chain_with_jumps_of_1e_30():
     check(language, rational.ngram(chain, start), rows)
     complete = torch.tensor([[*range(14), *[13] * 6], [*range(13), 11, *[13] * 6], [0] * 20])
     assert language.contains(complete).tolist() == [True, False, True]
-    np.testing.assert_allclose(language.log_prob(complete).numpy(), [13 * np.log(1e-30), -np.inf, 0.0], rtol=1e-12)
+    np.testing.assert_allclose(
+        language.log_prob(complete).numpy(), [13 * np.log(jump), -np.inf, 19 * np.log1p(-jump)], rtol=1e-12, atol=1e-14
+    )
 
 
 def test_leave_one_out_beyond_float64():
@@ -57,12 +64,16 @@ def test_leave_one_out_beyond_float64():
     language, reference = NGramLanguage(chain, start), rational.ngram(chain, start)
     row = [0, 14, 14, 3, *[14] * 12, 13, 13]
     got = language.leave_one_out(torch.tensor([row]))[0].numpy()
+    single = language.leave_one_out(torch.tensor([row]), dtype=torch.float32)[0].numpy()
     for i in range(len(row)):
-        np.testing.assert_allclose(got[i], reference.log_conditional(row, i), rtol=1e-10, atol=1e-12)
+        expected = reference.log_conditional(row, i)
+        np.testing.assert_allclose(got[i], expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(single[i], expected, rtol=1e-6, atol=1e-5)
 
 
-def test_windows_of_a_3_gram_with_jumps_of_1e_70():
-    chain = left_to_right(6, 1e-70)
+@pytest.mark.parametrize("jump", [1e-7, 1e-12, 1e-20, 1e-70, 1e-180, 1e-290])
+def test_stretches_of_a_3_gram_with_rare_jumps(jump):
+    chain = left_to_right(6, jump)
     table = np.stack([chain] * 6)
     table[0, 1] = [0, 0.25, 0.75, 0, 0, 0]  # the token before last matters
     start = np.zeros((6, 6))

@@ -30,3 +30,13 @@ def _log_ratio(table, tau):
             ratio = np.where(joint > 0, joint / base, 1.0)
             logs = logs - np.log(ratio)
     return np.where(table > 0, logs, 0.0)
+
+
+def marginal_law(table: np.ndarray, weights: list[float]) -> np.ndarray:
+    """p(x) = E_τ p(x | τ) on the support of q, zero elsewhere; same arguments as `path_kl`."""
+    law = np.zeros_like(table)
+    for tau in itertools.product(range(len(weights)), repeat=table.ndim):
+        chance = math.prod(weights[k] for k in tau)
+        if chance > 0:
+            law += chance * table * np.exp(-_log_ratio(table, tau))
+    return law

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reference import samplers
 from reference.brute_force import sequences
 
-from languages import NGramLanguage, copy_pairs, random_ngram
+from languages import NGramLanguage, information, random_hmm, random_ngram
 from mdmtheory.exact import path
 
 
@@ -89,10 +89,23 @@ def test_bad_reveal_probabilities(reveal, culprit):
     assert "reveal" in str(error.value)
 
 
+def test_any_language_with_few_sequences_is_exact():
+    """By enumeration, against the sum over reveal orders; one curve serves many schedules."""
+    for language, length in ((random_ngram(3, 2, seed=4, prune_below=0.15), 5), (random_hmm(3, 3, seed=0), 4)):
+        curve = information.information_curve(language, length)
+        assert not path.has_exact_curve(language)
+        for weights in ([0.2, 0.5, 0.3], [1.0], [0.0, 0.9, 0.1]):
+            expected = samplers.path_kl(joint_table(language, length), weights)
+            reveal = torch.tensor(weights, dtype=torch.float64)
+            assert path.path_kl(language, length, reveal) == pytest.approx(expected, abs=1e-12)
+            assert path.curve_path_kl(curve, reveal) == pytest.approx(expected, abs=1e-12)
+
+
 def test_other_languages_and_lengths_are_refused():
     with pytest.raises(ValueError, match="estimate_path_kl"):
-        path.path_kl(copy_pairs(3), 4, torch.ones(1))
-    with pytest.raises(ValueError, match="length must be at least 1"):
-        path.path_kl(random_ngram(2, 3, seed=0), 0, torch.ones(1))
-    with pytest.raises(ValueError, match="t must be"):
+        path.path_kl(random_hmm(3, 3, seed=0), 64, torch.ones(1))
+    for language in (random_ngram(2, 3, seed=0), random_hmm(3, 3, seed=0)):
+        with pytest.raises(ValueError, match=r"^length must be at least 1"):
+            path.path_kl(language, 0, torch.ones(1))
+    with pytest.raises(ValueError, match=r"^t must have entries in \[0, 1\]"):
         path.information_curve(random_ngram(2, 3, seed=0), 4, torch.tensor([1.2]))

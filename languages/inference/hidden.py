@@ -1,0 +1,233 @@
+"""What a language asks of its hidden chain, and which method answers best.
+
+| chain                        | where                             | method                                          |
+|------------------------------|-----------------------------------|-------------------------------------------------|
+| independent tokens           | everywhere                        | one law (`languages.ngram`)                     |
+| first order, tables fit      | conditionals                      | nearest revealed neighbours (`nearest`)         |
+| n-gram, all tokens revealed  | likelihood, CPU                   | a look-up a token (`gather`)                    |
+| n-gram, few contexts alive   | likelihood, CPU                   | following them (`context_likelihood`)           |
+| n-gram, few contexts alive   | CPU, a stretch                    | following live contexts (`live`)                |
+| n-gram, many contexts alive  | CPU, a stretch                    | side by side over sparse edges (`lanes`)        |
+| HMM, up to `MOST_WORK`       | CPU                               | side by side (`lanes`)                          |
+| HMM, more; any on a GPU      | everywhere                        | products of torch (`engine`)                    |
+| weights near underflow       | a stretch in float32              | the same in float64                             |
+|                              | a stretch in float64              | logarithms (`engine`)                           |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from languages.inference import engine
+from languages.inference.answers import rows_with_any
+from languages.inference.chains import ContextChain, HiddenChain
+from languages.inference.context_likelihood import TINY, context_log_likelihood
+from languages.inference.lanes import LaneEngine
+from languages.inference.live import live_log_laws
+from languages.inference.stretches import Stretches, subset, whole_rows
+
+MOST_WORK = 1 << 22
+"""Transitions of an HMM times rows (at most `MANY_ROWS`) beyond which torch's products beat loops over them."""
+MANY_ROWS = 64
+"""With more rows than this the overhead of a step in torch no longer counts."""
+FOLLOWING = 6.0
+"""Nanoseconds to follow one edge from a live context, there and back."""
+
+LogLaw = Callable[[HiddenChain, Tensor, Tensor, Tensor], Tensor]
+
+
+class HiddenInference:
+    """Likelihoods and conditional laws of one hidden chain.
+
+    Args:
+        chain: In float64.
+    """
+
+    def __init__(self, chain: HiddenChain) -> None:
+        self.chain = chain
+        self._chains: dict[torch.dtype, HiddenChain] = {torch.float64: chain}
+        self._lanes: dict[torch.dtype, LaneEngine] = {}
+
+    def log_likelihood(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """Log-probability (nats) of the revealed tokens of each row; −inf exactly where they are impossible.
+
+        Args:
+            tokens: (B, L) with holes.
+        """
+        if not self._compiled(tokens, torch.float64):
+            return engine.log_likelihood(self.chain, tokens)
+        if isinstance(self.chain, ContextChain) and self.chain.log_edge >= math.log(TINY):
+            return context_log_likelihood(self.chain, tokens, self._likelihood_beside)
+        return self._likelihood_beside(tokens)
+
+    def _likelihood_beside(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """`log_likelihood` of rows side by side."""
+        result, doubtful = self._lane_engine(torch.float64).log_likelihood(tokens)
+        if bool(doubtful.any()):
+            result[doubtful] = engine.settled_log_likelihood(self.chain, tokens[doubtful])
+        return result
+
+    def row_log_law(
+        self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
+    ) -> Float[Tensor, "K V"]:
+        """`log_law` where nothing but whole rows can be worked on alone; takes revealed positions too (leave-one-out).
+
+        Args:
+            tokens: (B, L) with holes.
+            wanted: (B, L) positions.
+            dtype: Precision of the recursion and the result.
+        """
+        return self.log_law(tokens, wanted, whole_rows(tokens).only(rows_with_any(wanted)), None, dtype)
+
+    def log_law(
+        self,
+        tokens: Int[Tensor, "B L"],
+        wanted: Bool[Tensor, "B L"],
+        stretches: Stretches,
+        member: Int[Tensor, " K"] | None,
+        dtype: torch.dtype,
+        *,
+        alive: Float[Tensor, " W"] | None = None,
+    ) -> Float[Tensor, "K V"]:
+        """Log-law of each wanted token given the revealed ones elsewhere, row-major; all −inf where that is impossible.
+
+        Args:
+            tokens: (B, L) with holes.
+            wanted: (B, L) positions.
+            stretches: They hold all wanted positions.
+            member: (K,) the stretch of each; None where stretches are whole rows.
+            dtype: Precision of the recursion and the result.
+            alive: (W,) roughly how many contexts are alive, over all positions of the stretch, if that is known.
+        """
+        chain = self._in_precision(dtype)
+        if chain.dtype != dtype:
+            return self.log_law(tokens, wanted, stretches, member, chain.dtype, alive=alive).to(dtype)
+        if not self._compiled(tokens, dtype):
+            return _by_width(engine.hidden_log_law, chain, tokens, wanted, stretches, member)
+        if alive is None:
+            law, doubtful = self._beside(tokens, wanted, stretches, member, dtype)
+        else:
+            assert member is not None
+            law, doubtful = self._context_log_law(tokens, wanted, stretches, member, dtype, alive)
+        if bool(doubtful.any()):
+            member = _member(wanted, stretches) if member is None else member
+            again = doubtful[member]
+            question = tokens, subset(wanted, again), stretches.only(doubtful), (doubtful.cumsum(0) - 1)[member[again]]
+            if dtype == torch.float64:
+                law[again] = _by_width(engine.settled_log_law, chain, *question)
+            else:
+                law[again] = self.log_law(*question, torch.float64).to(dtype)
+        return law
+
+    def _context_log_law(
+        self,
+        tokens: Int[Tensor, "B L"],
+        wanted: Bool[Tensor, "B L"],
+        stretches: Stretches,
+        member: Int[Tensor, " K"],
+        dtype: torch.dtype,
+        alive: Float[Tensor, " W"],
+    ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
+        """Log-laws of an n-gram: crowded stretches side by side, the others each for itself."""
+        assert isinstance(self.chain, ContextChain)
+        beside = self._lane_engine(dtype)
+        following = FOLLOWING * alive * (len(self.chain.edges.prob) / self.chain.num_states)
+        empty = max(1.0, beside.lanes / len(alive))
+        crowded = following > 2 * beside.step_cost * stretches.width * empty
+        if bool(crowded.all()):
+            return self._beside(tokens, wanted, stretches, member, dtype)
+        work = float(following[~crowded].sum())
+        if not bool(crowded.any()):
+            law, doubtful = live_log_laws(self.chain, tokens, wanted, stretches, work)
+            return law.to(dtype), doubtful
+        law = torch.empty(len(member), self.chain.vocab_size, dtype=dtype)
+        doubtful = torch.empty_like(crowded)
+        together = crowded[member]
+        question = tokens, subset(wanted, together), stretches.only(crowded), (crowded.cumsum(0) - 1)[member[together]]
+        law[together], doubtful[crowded] = self._beside(*question, dtype)
+        alone, doubtful[~crowded] = live_log_laws(
+            self.chain, tokens, subset(wanted, ~together), stretches.only(~crowded), work
+        )
+        law[~together] = alone.to(dtype)
+        return law, doubtful
+
+    def _beside(
+        self,
+        tokens: Int[Tensor, "B L"],
+        wanted: Bool[Tensor, "B L"],
+        stretches: Stretches,
+        member: Int[Tensor, " K"] | None,
+        dtype: torch.dtype,
+    ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
+        """Log-laws of stretches side by side, or one after the other where a block of them takes too much memory."""
+        beside = self._lane_engine(dtype)
+        if beside.serves(int(stretches.width.max())):
+            return beside.log_laws(tokens, wanted, stretches)
+        law = _by_width(engine.hidden_log_law, self._in_precision(dtype), tokens, wanted, stretches, member)
+        return law, torch.zeros(len(stretches.width), dtype=torch.bool)
+
+    def _compiled(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> bool:
+        """Whether compiled loops serve."""
+        if tokens.device.type != "cpu" or not self.chain.holds(dtype):
+            return False
+        work = len(self.chain.edges.prob) * min(len(tokens), MANY_ROWS)
+        return isinstance(self.chain, ContextChain) or work <= MOST_WORK
+
+    def _in_precision(self, dtype: torch.dtype) -> HiddenChain:
+        """The chain in this precision if that can hold it, else in float64."""
+        if dtype not in self._chains:
+            self._chains[dtype] = self.chain.in_precision(dtype) if self.chain.holds(dtype) else self.chain
+        return self._chains[dtype]
+
+    def _lane_engine(self, dtype: torch.dtype) -> LaneEngine:
+        if dtype not in self._lanes:
+            self._lanes[dtype] = LaneEngine(self._in_precision(dtype))
+        return self._lanes[dtype]
+
+
+def _member(wanted: Bool[Tensor, "B L"], stretches: Stretches) -> Int[Tensor, " K"]:
+    """The stretch of each wanted position where stretches are whole rows."""
+    return torch.searchsorted(stretches.row, wanted.nonzero()[:, 0].contiguous())
+
+
+def _by_width(
+    method: LogLaw,
+    chain: HiddenChain,
+    tokens: Int[Tensor, "B L"],
+    wanted: Bool[Tensor, "B L"],
+    stretches: Stretches,
+    member: Int[Tensor, " K"] | None,
+) -> Float[Tensor, "K V"]:
+    """Log-laws of wanted positions, row-major; stretches whose widths differ by less than a factor of two share a call.
+
+    Args:
+        method: Works on rows of equal length, each from its context on.
+        chain: The chain.
+        tokens: (B, L) with holes.
+        wanted: (B, L) positions.
+        stretches: They hold all wanted positions.
+        member: (K,) the stretch of each; None where stretches are whole rows.
+    """
+    length = tokens.shape[1]
+    if len(stretches.width) == len(tokens) and bool((stretches.width == length).all()):
+        return method(chain, stretches.context, tokens, wanted)
+    member = _member(wanted, stretches) if member is None else member
+    number = torch.full_like(tokens, -1)
+    number[wanted] = torch.arange(len(member), device=tokens.device)
+    result = torch.empty(len(member), chain.vocab_size, dtype=chain.dtype, device=tokens.device)
+    bucket = stretches.width.double().log2().floor().long()
+    for like in torch.unique(bucket).tolist():
+        row, begin, width, context = stretches.only(bucket == like)
+        offset = torch.arange(int(width.max()), device=tokens.device)
+        inside = offset < width[:, None]
+        place = (row[:, None], (begin[:, None] + offset).clamp(max=length - 1))
+        # Holes on the right change nothing.
+        window = torch.where(inside, tokens[place], chain.vocab_size)
+        asked = inside & wanted[place]
+        result[number[place][asked]] = method(chain, context, window, asked)
+    return result

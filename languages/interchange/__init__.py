@@ -1,0 +1,8 @@
+"""Languages in and out: files, hmmlearn's models, tables of pandas."""
+
+from languages.interchange.files import load, save
+from languages.interchange.frames import to_frame
+from languages.interchange.hmmlearn_models import from_hmmlearn, to_hmm, to_hmmlearn
+from languages.interchange.states import State, register
+
+__all__ = ["State", "from_hmmlearn", "load", "register", "save", "to_frame", "to_hmm", "to_hmmlearn"]
