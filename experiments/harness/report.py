@@ -76,7 +76,7 @@ def summary(table: pandas.DataFrame, *, across: str = "steps", places: Sequence[
 def format_value(value: float, low: float, high: float, method: str) -> str:
     """Format a number as far as its interval lets it be known.
 
-    Exact and published numbers keep four digits. A Monte Carlo number is rounded to two digits of its interval:
+    Exact and published numbers keep four digits. Others are rounded to two digits of their interval:
     "v ± h" where the interval is symmetric, else "v [low, high]". A bound reads "≤ high", "≥ low" or "[low, high]".
     """
     if method == "bound":
@@ -84,7 +84,7 @@ def format_value(value: float, low: float, high: float, method: str) -> str:
             return f"≥ {_digits(low)}"
         return f"≤ {_digits(high)}" if low <= 0 <= high else f"[{_digits(low)}, {_digits(high)}]"
     half = (high - low) / 2
-    if method != "monte-carlo" or half == 0 or not math.isfinite(half):
+    if method not in ("monte-carlo", "extrapolated") or half == 0 or not math.isfinite(half):
         return _digits(value)
     size = max(abs(value), half)
     exponent = math.floor(math.log10(size)) if size < 1e-3 or size >= 1e6 else 0

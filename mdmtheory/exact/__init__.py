@@ -1,5 +1,5 @@
 """Exact numbers about samplers: no sampling error, only rounding."""
 
-from mdmtheory.exact import path
+from mdmtheory.exact import markov, path
 
-__all__ = ["path"]
+__all__ = ["markov", "path"]
