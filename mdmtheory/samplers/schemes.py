@@ -130,6 +130,11 @@ class FixedSizes(Scheme):
         for chosen in itertools.combinations(hidden, size):
             yield chosen, chance
 
+    def __repr__(self) -> str:
+        if len(self.sizes) <= 8:
+            return f"FixedSizes({list(self.sizes)})"
+        return f"FixedSizes({len(self.sizes)} steps, {min(self.sizes)} to {max(self.sizes)})"
+
 
 @dataclasses.dataclass(frozen=True)
 class RandomOrder(Scheme):

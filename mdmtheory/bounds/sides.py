@@ -1,0 +1,87 @@
+"""Sides that several entries of the ledger compute: the path law by enumeration, or by its curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from languages import Estimate, Language
+from languages.information import InformationCurve, information_curve
+from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
+from mdmtheory.exact import enumeration
+from mdmtheory.samplers.policies import Policy
+from mdmtheory.samplers.schemes import Scheme
+
+_MOST_NODES = 64
+"""Gauss nodes an interval; exact for polynomials of degree 127."""
+
+
+def describe(language: Language, length: int, *more: object) -> str:
+    """An instance in words; None stands for the exact denoiser."""
+    return ", ".join([language.name, f"L={length}", *map(_word, more)])
+
+
+def _word(part: object) -> str:
+    if part is None or isinstance(part, Oracle):
+        wrong = isinstance(part, PerturbedOracle)
+        return f"oracle with {part.kind} of {part.epsilon:.4g}" if wrong else "oracle"  # type: ignore[union-attr]
+    return part if isinstance(part, str) else repr(part)
+
+
+def curve_of(language: Language, length: int) -> InformationCurve:
+    """The exact information curve, in closed form where that is known.
+
+    Raises:
+        ValueError: It is known neither way.
+    """
+    forms = language.closed_forms
+    if forms is not None and "information_curve" in forms.known:
+        return InformationCurve(forms.information_curve(length))
+    return information_curve(language, length)
+
+
+def nodes_of(reveal: object) -> NDArray[np.float64]:
+    """(N + 1,) revealed fractions t_0 = 0, t_1, …, t_N = 1 of reveal probabilities."""
+    nodes = np.concatenate([[0.0], np.cumsum(np.asarray(reveal, dtype=np.float64))])
+    nodes[-1] = 1.0
+    return nodes.clip(max=1.0)
+
+
+def h_of(curve: InformationCurve, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """h(t) as an array."""
+    return curve.h(torch.as_tensor(t, device=curve.z.device)).cpu().numpy()
+
+
+def h_prime_of(curve: InformationCurve, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """h'(t) as an array."""
+    return curve.h_prime(torch.as_tensor(t, device=curve.z.device)).cpu().numpy()
+
+
+def pieces(nodes: NDArray[np.float64], degree: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(intervals, Q) Gauss nodes and weights on each interval between nodes, exact up to this degree (at most 127)."""
+    points, weights = np.polynomial.legendre.leggauss(min(_MOST_NODES, degree // 2 + 1))
+    widths = np.diff(nodes)[:, None]
+    return nodes[:-1, None] + widths * (points + 1) / 2, widths * weights / 2
+
+
+def step_costs(curve: InformationCurve, nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) ∫_{t_{k−1}}^{t_k} (h(u) − h(t_{k−1})) du, nats, of each step between nodes."""
+    t, weights = pieces(nodes, curve.length)
+    return (weights * (h_of(curve, t) - h_of(curve, nodes[:-1])[:, None])).sum(1)
+
+
+def affordable(language: Language, length: int) -> bool:
+    """Whether all states can be enumerated."""
+    try:
+        enumeration.check_affordable(language.vocab_size, length)
+    except ValueError:
+        return False
+    return True
+
+
+def enumerated_path_kl(
+    language: Language, length: int, sampler: Scheme | Policy, denoiser: Denoiser | None = None
+) -> Estimate:
+    """Path KL by enumeration, of the exact denoiser unless another one is given."""
+    return enumeration.path_kl(denoiser or Oracle(language), language, length, sampler)
