@@ -8,7 +8,7 @@
 | n-gram, few contexts alive   | likelihood, CPU                   | following them (`context_likelihood`)           |
 | n-gram, few contexts alive   | CPU, a stretch                    | following live contexts (`live`)                |
 | n-gram, many contexts alive  | CPU, a stretch                    | side by side over sparse edges (`lanes`)        |
-| HMM, up to `MOST_WORK`       | CPU                               | side by side (`lanes`)                          |
+| HMM, up to `MOST_EDGES`       | CPU                               | side by side (`lanes`)                          |
 | HMM, more; any on a GPU      | everywhere                        | products of torch (`engine`)                    |
 | weights near underflow       | a stretch in float32              | the same in float64                             |
 |                              | a stretch in float64              | logarithms (`engine`)                           |
@@ -31,10 +31,8 @@ from languages.inference.lanes import LaneEngine
 from languages.inference.live import live_log_laws
 from languages.inference.stretches import Stretches, subset, whole_rows
 
-MOST_WORK = 1 << 22
-"""Transitions of an HMM times rows (at most `MANY_ROWS`) beyond which torch's products beat loops over them."""
-MANY_ROWS = 64
-"""With more rows than this the overhead of a step in torch no longer counts."""
+MOST_EDGES = 1 << 18
+"""Transitions of an HMM (512 states if all are possible) beyond which torch's products beat loops over them."""
 FOLLOWING = 6.0
 """Nanoseconds to follow one edge from a live context, there and back."""
 
@@ -175,8 +173,7 @@ class HiddenInference:
         """Whether compiled loops serve."""
         if tokens.device.type != "cpu" or not self.chain.holds(dtype):
             return False
-        work = len(self.chain.edges.prob) * min(len(tokens), MANY_ROWS)
-        return isinstance(self.chain, ContextChain) or work <= MOST_WORK
+        return isinstance(self.chain, ContextChain) or len(self.chain.edges.prob) <= MOST_EDGES
 
     def _in_precision(self, dtype: torch.dtype) -> HiddenChain:
         """The chain in this precision if that can hold it, else in float64."""

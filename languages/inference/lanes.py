@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.inference.answers import slots
-from languages.inference.chains import ContextChain, Entries, HiddenChain
+from languages.inference.chains import ContextChain, HiddenChain
 from languages.inference.stretches import Stretches
 from languages.inference.threads import over_rows
-from languages.inference.vectors import GROUP, LANES, multiply
+from languages.inference.vectors import LANES, Bundles, multiply
 
 BLOCK_ENTRIES = 1 << 25
 """Most weights that one thread keeps, positions times states times lanes."""
@@ -33,53 +33,50 @@ IntArray = NDArray[np.int64]
 RealArray = NDArray[np.floating]
 
 
-class _Lists(NamedTuple):
-    """For each of N rows the columns and probabilities of its positive entries, `offset` saying where they begin."""
-
-    offset: IntArray
-    column: IntArray
-    prob: RealArray
-
-
 class LaneTables(NamedTuple):
     """A chain as the compiled loops read it.
 
     Attributes:
-        start: For each context the states that may follow.
-        into: For each state the states that lead to it.
-        out: For each state the states it leads to.
-        by_token: For each token the states that emit it.
+        start: Where the states that may follow a context begin, the states, and their probabilities.
+        into: The transition, transposed: for each state the states that lead to it.
+        out: The transition: for each state the states it leads to.
+        by_token: The emission, transposed: for each token the states that emit it.
         evidence: (V + 1, S) P(token | state), ones for a hole; no rows where each state emits one token alone.
         token_of: (S,) that one token.
+        size: S.
         lanes: Stretches in a block.
     """
 
-    start: _Lists
-    into: _Lists
-    out: _Lists
-    by_token: _Lists
+    start: tuple[IntArray, IntArray, RealArray]
+    into: Bundles
+    out: Bundles
+    by_token: Bundles
     evidence: RealArray
     token_of: IntArray
+    size: int
     lanes: int
 
     @classmethod
     def of(cls, chain: HiddenChain) -> LaneTables:
         """The tables of a chain on the CPU, in its precision."""
-        source, target, prob = chain.edges
-        state, token, emission = chain.emissions
+        source, target, prob = (part.numpy() for part in chain.edges)
+        state, token, emission = (part.numpy() for part in chain.emissions)
+        context, following, start = (part.numpy() for part in chain.starts)
         size = chain.num_states
+        evidence, token_of = np.empty((0, 0), dtype=prob.dtype), np.empty(0, dtype=np.int64)
         if isinstance(chain, ContextChain):
-            evidence, token_of = torch.empty(0, 0, dtype=chain.dtype), chain.automaton.last_token
+            token_of = chain.automaton.last_token.numpy()
         else:
-            evidence, token_of = chain.evidence(torch.arange(chain.vocab_size + 1)), torch.empty(0)
+            evidence = chain.evidence(torch.arange(chain.vocab_size + 1)).numpy()
         return cls(
-            start=_lists(chain.starts, int(chain.starts.row[-1]) + 1),
-            into=_lists(Entries(target, source, prob), size, padded=True),
-            out=_lists(chain.edges, size, padded=True),
-            by_token=_lists(Entries(token, state, emission), chain.vocab_size, padded=True),
-            evidence=evidence.numpy(),
-            token_of=token_of.long().numpy(),
-            lanes=LANES[str(prob.numpy().dtype)],
+            start=(np.searchsorted(context, np.arange(int(context[-1]) + 2)), following, start),
+            into=Bundles.of(target, source, prob, size),
+            out=Bundles.of(source, target, prob, size),
+            by_token=Bundles.of(token, state, emission, chain.vocab_size),
+            evidence=evidence,
+            token_of=token_of,
+            size=size,
+            lanes=LANES[str(prob.dtype)],
         )
 
 
@@ -96,7 +93,7 @@ class LaneEngine:
         self._least = math.exp(chain.log_least(chain.dtype))
         self.lanes = self._tables.lanes
         # Nanoseconds for one position of one stretch, in a full block.
-        self.step_cost = 0.06 * len(self._tables.into.prob) + 0.3 * chain.num_states
+        self.step_cost = 0.03 * self._tables.into.value.size + 0.3 * chain.num_states + 10.0
 
     def log_laws(
         self,
@@ -152,21 +149,7 @@ class LaneEngine:
 
     def serves(self, longest: int) -> bool:
         """Whether the weights of a block of stretches up to this wide may be kept."""
-        return longest * self._num_states * self._tables.lanes <= BLOCK_ENTRIES
-
-
-def _lists(entries: Entries, rows: int, *, padded: bool = False) -> _Lists:
-    """The entries row by row; padded with entries of probability zero to multiples of `GROUP`, at least one group."""
-    order = torch.argsort(entries.row, stable=True)
-    row = entries.row[order]
-    counts = torch.bincount(row, minlength=rows)
-    room = (counts + GROUP - 1).div(GROUP, rounding_mode="floor").clamp(min=1) * GROUP if padded else counts
-    begins, offset = counts.cumsum(0) - counts, torch.cat([room.new_zeros(1), room.cumsum(0)])
-    place = torch.arange(len(row)) - begins[row] + offset[row]
-    column = torch.zeros(int(offset[-1]), dtype=torch.int32)
-    prob = torch.zeros(int(offset[-1]), dtype=entries.prob.dtype)
-    column[place], prob[place] = entries.column[order].int(), entries.prob[order]
-    return _Lists(offset.numpy(), column.numpy(), prob.numpy())
+        return longest * (self._num_states + 1) * self._tables.lanes <= BLOCK_ENTRIES
 
 
 # Multiplying and adding in one instruction is the one liberty that these loops take.
@@ -176,14 +159,14 @@ _compiled = numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_mode
 @_compiled
 def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width, context, law, doubtful):  # type: ignore[no-untyped-def]
     """Log-laws of the stretches order[first] … order[last − 1], block by block; see `LaneEngine.log_laws`."""
-    size, vocab_size = len(tables.into.offset) - 1, law.shape[1]
-    lanes = tables.lanes
-    longest = 0
+    size, vocab_size = tables.size, law.shape[1]
+    lanes, longest = tables.lanes, 0
+    offset, following, start = tables.start
     for i in range(first, last):
         longest = max(longest, width[order[i]])
-    kept = np.empty((longest, size, lanes), law.dtype)
-    future, weighed = np.empty((size, lanes), law.dtype), np.empty((size, lanes), law.dtype)
-    by_token, allowed = np.empty((vocab_size, lanes), law.dtype), np.empty((vocab_size + 1, lanes), law.dtype)
+    kept = np.empty((longest, size + 1, lanes), law.dtype)
+    future, weighed = np.empty((size + 1, lanes), law.dtype), np.empty((size + 1, lanes), law.dtype)
+    by_token, allowed = np.empty((vocab_size + 1, lanes), law.dtype), np.empty((vocab_size + 1, lanes), law.dtype)
     ones, scale, mass = np.ones(lanes, law.dtype), np.empty(lanes, law.dtype), np.empty(lanes, law.dtype)
     smallest, ignored = np.empty(lanes, law.dtype), np.empty(lanes, law.dtype)
     seen, asked = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
@@ -201,8 +184,8 @@ def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width
         for k in range(many):
             c = context[order[block + k]]
             if c >= 0:
-                for e in range(tables.start.offset[c], tables.start.offset[c + 1]):
-                    kept[0, tables.start.column[e], k] = tables.start.prob[e]
+                for e in range(offset[c], offset[c + 1]):
+                    kept[0, following[e], k] = start[e]
         mass[:] = ones
         for j in range(end_asked - 1):
             _look(tokens, order, row, begin, width, block, many, j, vocab_size, seen)
@@ -228,9 +211,10 @@ def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width
 @_compiled
 def _log_likelihood(first, last, vocab_size, least, tables, tokens, result, doubtful):  # type: ignore[no-untyped-def]
     """Log-likelihoods of the rows first … last − 1, block by block; see `LaneEngine.log_likelihood`."""
-    size, length, lanes = len(tables.into.offset) - 1, tokens.shape[1], tables.lanes
-    dtype = tables.into.prob.dtype
-    state, weighed = np.empty((size, lanes), dtype), np.empty((size, lanes), dtype)
+    size, length, lanes = tables.size, tokens.shape[1], tables.lanes
+    offset, following, start = tables.start
+    dtype = tables.into.value.dtype
+    state, weighed = np.empty((size + 1, lanes), dtype), np.empty((size + 1, lanes), dtype)
     allowed, seen = np.empty((vocab_size + 1, lanes), dtype), np.full(lanes, vocab_size, np.int64)
     scale, mass, smallest, product = (
         np.empty(lanes, dtype),
@@ -244,8 +228,8 @@ def _log_likelihood(first, last, vocab_size, least, tables, tokens, result, doub
         mass[:] = 1
         product[:] = 1
         state[:] = 0
-        for e in range(tables.start.offset[0], tables.start.offset[1]):
-            state[tables.start.column[e], :] = tables.start.prob[e]
+        for e in range(offset[0], offset[1]):
+            state[following[e], :] = start[e]
         for j in range(length):
             for k in range(many):
                 seen[k] = tokens[block + k, j]
@@ -284,8 +268,7 @@ def _look(rows, order, row, begin, width, block, many, j, nothing, seen):  # typ
 @_compiled
 def _weigh(tables, seen, weight, allowed, weighed):  # type: ignore[no-untyped-def]
     """Multiply the weights of each lane by the evidence of its token."""
-    size, lanes = weight.shape
-    hole = len(allowed) - 1
+    size, lanes, hole = tables.size, len(seen), len(allowed) - 1
     if len(tables.evidence) > 0:
         _copy(weight.ravel(), weighed.ravel())
         for k in range(lanes):
@@ -304,10 +287,10 @@ def _weigh(tables, seen, weight, allowed, weighed):  # type: ignore[no-untyped-d
 
 
 @_compiled
-def _product(lists, vector, scale, least, mass, result):  # type: ignore[no-untyped-def]
+def _product(bundles, vector, scale, least, mass, result):  # type: ignore[no-untyped-def]
     """Sparse matrix times vectors; see `multiply`."""
-    offset, column, prob = lists
-    multiply(offset, column, prob, vector, scale, least, mass, result)
+    offset, column, value, row = bundles
+    multiply(offset, column, value, row, vector, scale, least, mass, result)
 
 
 @_compiled
@@ -336,7 +319,7 @@ def _write(asked, weights, law):  # type: ignore[no-untyped-def]
     for k in range(len(asked)):
         if asked[k] >= 0:
             total = weights[0, k]
-            for v in range(1, len(weights)):
+            for v in range(1, law.shape[1]):
                 total += weights[v, k]
-            for v in range(len(weights)):
+            for v in range(law.shape[1]):
                 law[asked[k], v] = np.log(weights[v, k] / total) if weights[v, k] > 0 else -np.inf

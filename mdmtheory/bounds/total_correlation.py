@@ -178,10 +178,10 @@ def total_correlation_sizes(total_correlation: float, epsilon: float, length: in
     if zeta > length:
         return [1] * length
     sizes, left = [], length
-    for _ in range(math.floor(math.log(length - zeta + 1) / -math.log1p(-1 / zeta)) + 2):
+    while left >= zeta:  # for less the shares are empty; the published number of steps never ends before
         sizes.append(left // zeta)
         left -= sizes[-1]
-    return [size for size in sizes if size] + [1] * left
+    return sizes + [1] * left
 
 
 def dual_total_correlation_sizes(dual_total_correlation: float, epsilon: float, length: int) -> list[int]:

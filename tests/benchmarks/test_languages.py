@@ -170,7 +170,7 @@ def test_structured_4_gram(dtype, monkeypatch):
     few = tokens[:16]
     np.testing.assert_allclose(dense.posterior(few).exp(), language.posterior(few).exp(), atol=1e-9)
     # Without this the HMM would find out that its transition is sparse.
-    monkeypatch.setattr(hidden, "MOST_WORK", 0)
+    monkeypatch.setattr(hidden, "MOST_EDGES", 0)
     compare(
         f"posteriors, 4-gram with structure, against 512 dense states, {dtype}",
         2,

@@ -35,7 +35,7 @@ cases = [
     ("2-gram", random_ngram(2, 64, seed=0), 64, 64),
 ]
 for name, language, states, batch in cases:
-    hidden.MOST_WORK = 0 if name == "hmm, products" else 1 << 22
+    hidden.MOST_EDGES = 0 if name == "hmm, products" else 1 << 18
     for dtype in (torch.float64, torch.float32):
         tokens = language.sample(batch, 256)
         tokens[torch.rand(batch, 256) < 0.5] = language.mask_id

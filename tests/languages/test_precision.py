@@ -102,7 +102,7 @@ def test_dead_contexts_take_their_parents_law_in_float32():
 
 
 def test_callers_who_allow_coarse_products_do_not_spoil_laws(monkeypatch):
-    monkeypatch.setattr(hidden, "MOST_WORK", 0)
+    monkeypatch.setattr(hidden, "MOST_EDGES", 0)
     language = random_hmm(160, 5, seed=0)
     tokens = with_holes(language, 10, 30, np.random.default_rng(3))
     exact, allowed = language.posterior(tokens), torch.get_float32_matmul_precision()
