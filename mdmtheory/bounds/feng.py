@@ -72,8 +72,8 @@ class FengTer(Entry):
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
         chain = random_ngram(2, 8, seed=1, prune_below=0.05)
-        yield {"language": chain, "length": 128, "epsilon": 0.02}
-        yield {"language": random_ngram(3, 3, seed=0, prune_below=0.1), "length": 8, "epsilon": 0.08}
+        yield {"language": chain, "length": 128, "epsilon": 0.03}
+        yield {"language": random_ngram(3, 3, seed=0, prune_below=0.1), "length": 8, "epsilon": 0.1}
         small = random_ngram(2, 2, seed=0)
         yield {"language": small, "length": 4, "epsilon": 0.24, "denoiser": PerturbedOracle(small, 0.05, kind="tilt")}
 
@@ -166,7 +166,7 @@ class FengSerLower(Entry):
         return self.verdict(instance, part, notes=[f"construction stops at C = {limit:.6g} for L to infinity"])
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        for length in (2, 8, 64, 512):
+        for length in (2, 8, 64, 256):
             yield {"constant": 0.676, "length": length}
             yield {"constant": 0.6753, "length": length, "epsilon": 1 / 128}
         yield {"constant": 0.5, "length": 8, "reveal": [0.1, 0.2, 0.3, 0.4]}
