@@ -22,9 +22,8 @@ from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules import uniform_reveal
 from mdmtheory.estimates import estimate_generative_log_ter
-from mdmtheory.exact import gap_recursion, gaps, generative, markov, path
-from mdmtheory.exact import marginal as marginal_module
-from mdmtheory.exact import marginal_law as marginal_law_module
+from mdmtheory.exact import markov, path
+from mdmtheory.exact.markov import divergence, gaps, generative, log_probs, recursion
 from mdmtheory.samplers import plans, sample
 
 SETTINGS = settings(max_examples=9, deadline=None, derandomize=True)
@@ -35,7 +34,7 @@ seeds = st.integers(0, 2**32 - 1)
 def cut_into_pieces(block, entries):
     """Small blocks of positions and chunks of gaps, so that short sequences take the paths of long ones."""
     with (
-        mock.patch.object(gap_recursion, "BLOCK", block),
+        mock.patch.object(recursion, "BLOCK", block),
         mock.patch.object(generative, "BLOCK", block),
         mock.patch.dict(gaps.CHUNK_ENTRIES, cpu=entries),
     ):
@@ -86,12 +85,12 @@ def test_log_prob_by_every_route(kind, seed, logarithmic):
     language, _, length, weights = random_case(kind, seed)
     words = torch.as_tensor(sequences(language.vocab_size, length))
     expected = markov.log_prob(language, words, weights)
-    pairs = marginal_law_module._gathered(marginal_law_module._pair_logs(language, length), words)
-    with mock.patch.object(marginal_law_module, "SAFE", 1e-300 if logarithmic else 1e100):
-        got = marginal_law_module._device(pairs, language, gap_recursion.hazards(weights))
+    pairs = log_probs._gathered(log_probs._pair_logs(language, length), words)
+    with mock.patch.object(log_probs, "SAFE", 1e-300 if logarithmic else 1e100):
+        got = log_probs._device(pairs, language, recursion.hazards(weights))
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
     if logarithmic:
-        with mock.patch.object(marginal_law_module, "SAFE", 1e-300):
+        with mock.patch.object(log_probs, "SAFE", 1e-300):
             torch.testing.assert_close(markov.log_prob(language, words, weights), expected, rtol=0, atol=1e-10)
 
 
@@ -246,7 +245,7 @@ def test_sampled_kl_agrees_with_the_exact_one_and_stays_in_the_bracket():
     language = random_ngram(2, 3, seed=2, prune_below=0.2)
     for steps in (1, 4, 16):
         exact = markov.marginal_kl(language, 7, uniform_reveal(steps)).value
-        with mock.patch.object(marginal_module, "ENUMERATED", 1):
+        with mock.patch.object(divergence, "ENUMERATED", 1):
             generator = torch.Generator().manual_seed(steps)
             estimate = markov.marginal_kl(language, 7, uniform_reveal(steps), num_sequences=500, generator=generator)
         assert estimate.method == "monte-carlo"
@@ -260,12 +259,12 @@ def test_sampled_kl_agrees_with_the_exact_one_and_stays_in_the_bracket():
 def test_the_plain_form_takes_over_where_the_tail_of_r_was_missed():
     rng = np.random.default_rng(0)
     light = rng.normal(0, 0.01, 400)
-    reduced = marginal_module._estimate(light, float(np.exp(light).mean()))
+    reduced = divergence._estimate(light, float(np.exp(light).mean()))
     assert reduced.high - reduced.low < 1e-4
-    missed = marginal_module._estimate(light, 1.5)
+    missed = divergence._estimate(light, 1.5)
     assert missed.value == pytest.approx(-light.mean())
     heavy = np.where(rng.random(400) < 0.02, 5.0, -0.1)
-    assert marginal_module._estimate(heavy, float(np.exp(heavy).mean())).value == pytest.approx(-heavy.mean())
+    assert divergence._estimate(heavy, float(np.exp(heavy).mean())).value == pytest.approx(-heavy.mean())
 
 
 CHAIN = random_ngram(2, 3, seed=2, prune_below=0.2)

@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from languages import NGramLanguage, random_ngram
 from mdmtheory.diffusion.schedules import uniform_reveal
-from mdmtheory.exact import extrapolation, markov
+from mdmtheory.exact import markov
+from mdmtheory.exact.markov import extrapolation
 
 
 def test_the_exact_value_lies_in_the_stated_interval():

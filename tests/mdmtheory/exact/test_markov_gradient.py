@@ -10,7 +10,8 @@ import torch
 from reference.chains import KINDS, random_chain
 
 from languages import NGramLanguage, random_ngram
-from mdmtheory.exact import gap_recursion, gaps, markov
+from mdmtheory.exact import markov
+from mdmtheory.exact.markov import gaps, recursion
 
 
 def slope(language, length, weights, k):
@@ -35,7 +36,7 @@ def test_equals_differences(kind, sizes):
     language, _ = random_chain(kind, 3, rng)
     for weights in ([0.2, 0.5, 0.3], [0.0, 0.3, 0.0, 0.7, 0.0], [1.0, 0.0]):
         weights = np.array(weights)
-        with mock.patch.object(gap_recursion, "BLOCK", sizes[0]), mock.patch.dict(gaps.CHUNK_ENTRIES, cpu=sizes[1]):
+        with mock.patch.object(recursion, "BLOCK", sizes[0]), mock.patch.dict(gaps.CHUNK_ENTRIES, cpu=sizes[1]):
             value, gradient = markov.sequence_error_gradient(language, 7, weights)
         assert value == pytest.approx(markov.sequence_error_rate(language, 7, weights), abs=1e-13)
         expected = [slope(language, 7, weights, k) for k in range(len(weights))]

@@ -2,8 +2,8 @@
 
 Revealed tokens separate a first-order chain, so a gap (d, a, b) evolves alone (THEORY §3, [D]). V_k(d, a, b) is the
 probability that it is completed inside the support from step k on. In step k, with hazard r, each masked position is
-revealed independently and draws its token from its law m_i (`mdmtheory.exact.gaps`), so with U(m) = (1 − r)ᵐ V_{k+1}(m)
-a left-to-right transfer over the revealed positions gives V_k:
+revealed independently and draws its token from its law m_i (`mdmtheory.exact.markov.gaps`). With
+U(m) = (1 − r)ᵐ V_{k+1}(m) a left-to-right transfer over the revealed positions gives V_k:
 
     T(i, x) = U(i − 1, a, x) + Σ_{j<i, y} W(j, y) U(i − j − 1, y, x),   W(i, x) = r m_i(x) T(i, x),
     V_k(d, a, b) = U(d, a, b) + Σ_{j≤d, y} W(j, y) U(d − j, y, b).
@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.exact.gaps import GapLaw
+from mdmtheory.exact.markov.gaps import GapLaw
 from mdmtheory.samplers.plans import reveal_probabilities
 
 BLOCK = 32

@@ -6,7 +6,7 @@ import torch
 
 from languages import Language
 from languages.checks import check_count
-from mdmtheory.exact.gaps import check_chain
+from mdmtheory.exact.markov.gaps import check_chain
 
 
 def left_to_right_blocks(language: Language, length: int, size: int) -> float:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
-from mdmtheory.exact.gap_recursion import advance, completed, hazards
-from mdmtheory.exact.gaps import GapLaw, check_chain
+from mdmtheory.exact.markov.gaps import GapLaw, check_chain
+from mdmtheory.exact.markov.recursion import advance, completed, hazards
 
 OTHERWISE = "draw samples and use mdmtheory.estimates.estimate_sequence_error_rate"
 
@@ -18,7 +18,7 @@ def sequence_error_rate(language: Language, length: int, reveal: object) -> floa
     """Exact SER of the marginal law: the probability that the N-step sampler's sequence is not in the language.
 
     SER = 1 − Σ_{x: q(x)>0} p(x) for the exact denoiser under Bernoulli reveals, by the gap recursion
-    (`mdmtheory.exact.gap_recursion`, [D]). It does not depend on the convention for contexts of probability zero.
+    (`mdmtheory.exact.markov.recursion`, [D]). It does not depend on the convention for contexts of probability zero.
     Cost: L³V⁴/6 multiply–adds for each step with w_k > 0; O(L²V³) memory.
 
     Args:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
-from mdmtheory.exact.gap_recursion import BLOCK, close, discounted, hazards, stacked
-from mdmtheory.exact.gaps import GapLaw, check_chain, log_powers
+from mdmtheory.exact.markov.gaps import GapLaw, check_chain, log_powers
+from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, hazards, stacked
 
 Laws = Callable[[int, int], Float[Tensor, "n R A I V"]]
 

@@ -26,9 +26,9 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
-from mdmtheory.exact.gap_recursion import advance, completed, hazards, masked_shares
-from mdmtheory.exact.gaps import GapLaw, check_chain
-from mdmtheory.exact.sequence_errors import OTHERWISE, success_curve
+from mdmtheory.exact.markov.gaps import GapLaw, check_chain
+from mdmtheory.exact.markov.recursion import advance, completed, hazards, masked_shares
+from mdmtheory.exact.markov.sequence_errors import OTHERWISE, success_curve
 from mdmtheory.samplers.plans import reveal_probabilities
 
 DEPTHS = (24, 36, 54, 80)

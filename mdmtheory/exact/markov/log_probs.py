@@ -2,7 +2,7 @@
 
 For one sequence x the gaps are stretches (s, t) between positions, and v_k(s, t), the probability that the masked
 tokens between them come out as x has them, follows from v_{k+1} by the transfer recursion of
-`mdmtheory.exact.gap_recursion`, with one weight a position in place of one for each value ([D], THEORY §3):
+`mdmtheory.exact.markov.recursion`, with one weight a position in place of one for each value ([D], THEORY §3):
 
     W(i) = r m_{s,t}(x_i) Σ_{s≤j<i} W(j) (1 − r)^{i−j−1} v_{k+1}(j, i),   W(s) = 1,
     v_k(s, t) = Σ_{s≤j<t} W(j) (1 − r)^{t−j−1} v_{k+1}(j, t).
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from languages import Language, NGramLanguage
 from languages.checks import check_tokens
-from mdmtheory.exact import gap_kernels
-from mdmtheory.exact.gap_recursion import hazards
-from mdmtheory.exact.gaps import check_chain, log_powers
+from mdmtheory.exact.markov import sequence_kernels
+from mdmtheory.exact.markov.gaps import check_chain, log_powers
+from mdmtheory.exact.markov.recursion import hazards
 from mdmtheory.exact.memory import check_memory, free_bytes
 
 SAFE = 1e100
@@ -107,12 +107,12 @@ def _one_row(pairs: np.ndarray, vocab_size: int, backwards: np.ndarray) -> float
     """Log p(x) of one sequence."""
     n = pairs.shape[-1]
     laws, values = np.full((n, n, n), -math.inf), np.empty((n, n))
-    gap_kernels.log_laws(pairs, vocab_size, laws)
+    sequence_kernels.log_laws(pairs, vocab_size, laws)
     scale = _scale(laws)
-    largest = gap_kernels.linear_pass(np.exp(laws - scale[:, None]), backwards, values)
+    largest = sequence_kernels.linear_pass(np.exp(laws - scale[:, None]), backwards, values)
     if largest < SAFE and values[0, -1] > 1 / SAFE:
         return math.log(values[0, -1]) + float(scale.sum())
-    gap_kernels.logarithmic_pass(laws, backwards, values)
+    sequence_kernels.logarithmic_pass(laws, backwards, values)
     return float(values[0, -1])
 
 

@@ -21,11 +21,11 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.checks import check_count
 from languages.estimate import Estimate
-from mdmtheory.exact.gap_recursion import hazards
-from mdmtheory.exact.gaps import check_chain
-from mdmtheory.exact.marginal_law import log_prob
+from mdmtheory.exact.markov.gaps import check_chain
+from mdmtheory.exact.markov.log_probs import log_prob
+from mdmtheory.exact.markov.recursion import hazards
+from mdmtheory.exact.markov.sequence_errors import success_curve
 from mdmtheory.exact.path import path_kl
-from mdmtheory.exact.sequence_errors import success_curve
 
 ENUMERATED = 1 << 14
 """The most sequences that are enumerated."""

@@ -15,17 +15,17 @@ truth. Path-law numbers are in `mdmtheory.exact.path`.
 | generative TER | `generative_log_ter` | generative | exact |
 """  # noqa: E501
 
-from mdmtheory.exact.adjoint import differentiable_sequence_error_rate, sequence_error_gradient
-from mdmtheory.exact.extrapolation import (
+from mdmtheory.exact.markov.adjoint import differentiable_sequence_error_rate, sequence_error_gradient
+from mdmtheory.exact.markov.divergence import forward_log_ter, marginal_kl
+from mdmtheory.exact.markov.extrapolation import (
     error_exponent,
     extrapolated_sequence_error_rate,
     sequence_error_bracket,
 )
-from mdmtheory.exact.generative import generative_log_ter
-from mdmtheory.exact.left_to_right import left_to_right_blocks
-from mdmtheory.exact.marginal import forward_log_ter, marginal_kl
-from mdmtheory.exact.marginal_law import log_prob
-from mdmtheory.exact.sequence_errors import sequence_error_curve, sequence_error_rate, sequence_error_table
+from mdmtheory.exact.markov.generative import generative_log_ter
+from mdmtheory.exact.markov.left_to_right import left_to_right_blocks
+from mdmtheory.exact.markov.log_probs import log_prob
+from mdmtheory.exact.markov.sequence_errors import sequence_error_curve, sequence_error_rate, sequence_error_table
 
 __all__ = [
     "differentiable_sequence_error_rate",

@@ -1,6 +1,6 @@
 """Derivatives of the exact SER with respect to the reveal probabilities, by the adjoint of the gap recursion.
 
-The transfer recursion of `mdmtheory.exact.gap_recursion` is linear in W, and its adjoint is the same recursion of the
+The transfer recursion of `mdmtheory.exact.markov.recursion` is linear in W; its adjoint is the same recursion of the
 reversed chain: with B(i, x) the weight of what lies to the right of a position revealed with value x,
 
     B(j, y) = U(d − j, y, b) + Σ_{i>j, x} r m_i(x) B(i, x) U(i − j − 1, y, x),
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
-from mdmtheory.exact.gap_recursion import advance, close, completed, discounted, masked_shares, transfer
-from mdmtheory.exact.gaps import GapLaw, check_chain
+from mdmtheory.exact.markov.gaps import GapLaw, check_chain
+from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, masked_shares, transfer
 from mdmtheory.exact.memory import check_memory
 from mdmtheory.samplers.plans import reveal_probabilities
 

@@ -2,7 +2,7 @@
 
 Legend: positions 0 (start) … n − 1 (end), the tokens between them; s < t a gap whose ends are revealed; v(s, t) the
 probability that the masked tokens between them come out as given, from the current step on; laws[s, i, t] the law of
-the token at i given the ends of its gap. See `mdmtheory.exact.marginal_law`.
+the token at i given the ends of its gap. See `mdmtheory.exact.markov.log_probs`.
 """
 
 from __future__ import annotations
