@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from experiments.harness import Cell, Experiment, ExperimentConfig, main
+from experiments.harness import Cell, Experiment, main
 from experiments.harness.report import summary
 from experiments.synthetic.cell import content_digest
+from experiments.synthetic.config import SyntheticConfig
 from experiments.synthetic.oracle_samples import OracleCell
 from experiments.synthetic.path_law import PathCell
 from experiments.synthetic.published import TER_INCREASE_PERCENT, PublishedCell
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(ExperimentConfig):
+class Config(SyntheticConfig):
     """What to compare, and how hard to look.
 
     Attributes:
-        languages: Language specifications, such as 2-gram, hmm:states=16,seed=3 or text:FILE,order=3.
-        lengths: Sequence lengths L.
         steps: Numbers of sampling steps N for the exact denoiser.
         models: Which networks to train: mdm, ar, both, or none.
         model_steps: Numbers of sampling steps at which a trained MDM is measured.
@@ -43,8 +41,6 @@ class Config(ExperimentConfig):
         published: Whether the paper's figures are printed beside ours, where it has any.
     """
 
-    languages: tuple[str, ...] = ("2-gram", "3-gram", "hmm")
-    lengths: tuple[int, ...] = (64,)
     steps: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     models: tuple[Literal["mdm", "ar", "none"], ...] = ("mdm", "ar")
     model_steps: tuple[int, ...] = (1, 4, 16, 64, 256)
@@ -62,33 +58,14 @@ class Config(ExperimentConfig):
     def check(self) -> None:
         """Build every language and check every number before any work is done."""
         super().check()
-        from languages import language_from
-        from languages.checks import check_count
-
+        self.check_some("models")
+        self.check_counts("steps", *(["model_steps"] if self.networks else []))
+        self.check_counts("samples", "model_samples", "path_samples", least=2)
         if self.networks:
             from mdmtheory.training.recipes import recipe
-        for name in ("languages", "lengths", "steps", "models"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} must name at least one")
-        for name in ("lengths", "steps", "model_steps"):
-            for value in getattr(self, name):
-                check_count(name, value)
-        for name in ("samples", "model_samples", "path_samples"):
-            check_count(name, getattr(self, name), least=2)
-        for kind in self.networks:
-            recipe(self.recipe, kind)
-        for specification in self.languages:
-            language = language_from(specification)
-            for length in self.lengths:
-                try:
-                    full = language.support_density(length) >= 1 - 1e-12
-                except ValueError:
-                    continue  # too large to count is certainly not a reason to stop
-                if full:
-                    warnings.warn(
-                        f"{specification} supports every sequence of length {length}: its SER is 0 for any model",
-                        stacklevel=2,
-                    )
+
+            for kind in self.networks:
+                recipe(self.recipe, kind)
 
 
 SMOKE = Config(
