@@ -24,10 +24,12 @@ class Estimate:
         value: The number.
         low: Lower end. Equal to `value` for an exact number.
         high: Upper end. Equal to `value` for an exact number.
-        method: "exact" (rounding error only), "bound" (the truth is certainly inside), "monte-carlo" (a 95 % interval),
-            "extrapolated" (an interval estimated from the drift of the series) or "published" (somebody else's figure).
+        method: "exact" (rounding error only), "bound" (the truth is certainly inside; where an end was itself sampled,
+            with 95 % confidence), "monte-carlo" (a 95 % interval), "extrapolated" (an interval estimated from the drift
+            of the series) or "published" (somebody else's figure).
         law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
         unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
+        by: The algorithm that found it, such as "gap recursion", where several could have.
     """
 
     value: float
@@ -36,6 +38,7 @@ class Estimate:
     method: Method
     law: str = ""
     unit: str = ""
+    by: str = ""
 
     @classmethod
     def exact(cls, value: float, *, law: str = "", unit: str = "") -> Estimate:
@@ -113,6 +116,7 @@ class Estimate:
 
     def __str__(self) -> str:
         label = " ".join(part for part in (self.unit, self.law and f"{self.law} law", self.method) if part)
+        label += f" by {self.by}" if self.by else ""
         if self.method in ("exact", "published"):
             return f"{self.value:.6g} ({label})"
         return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({label})"

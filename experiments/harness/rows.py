@@ -21,7 +21,7 @@ class Row:
 
     Attributes:
         language: Name of the language.
-        length: Sequence length L.
+        length: Sequence length L; None where there is none.
         denoiser: "oracle", "mdm", "ar" …; empty where none is involved.
         sampler: Name of the plan, policy or kernel; empty where none is involved.
         steps: Number of sampling steps N; None where there is none.
@@ -35,7 +35,7 @@ class Row:
     """
 
     language: str
-    length: int
+    length: int | None
     denoiser: str
     sampler: str
     steps: int | None
@@ -49,8 +49,9 @@ class Row:
 
     def __post_init__(self) -> None:
         # numpy scalars are welcome, and stored as what they mean.
-        object.__setattr__(self, "length", operator.index(self.length))
-        object.__setattr__(self, "steps", None if self.steps is None else operator.index(self.steps))
+        for name in ("length", "steps"):
+            number = getattr(self, name)
+            object.__setattr__(self, name, None if number is None else operator.index(number))
         for name in ("value", "low", "high"):
             object.__setattr__(self, name, float(getattr(self, name)))
             if math.isnan(getattr(self, name)):
@@ -74,7 +75,8 @@ class Row:
 
         A place given under one of these names wins, so `Row.of(estimate, law="path", …)` relabels.
         """
-        return cls(**{**dataclasses.asdict(estimate), **places})
+        brought = {name: getattr(estimate, name) for name in ("value", "low", "high", "method", "law", "unit")}
+        return cls(**{**brought, **places})
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))

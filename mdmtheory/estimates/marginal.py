@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from languages.estimate import Estimate
@@ -16,7 +17,14 @@ def marginal_kl_bracket(sequence_error_rate: Estimate, path_kl: Estimate) -> Est
     Args:
         sequence_error_rate: SER of the sampler.
         path_kl: Path KL of the same sampler, nats.
+
+    Returns:
+        The bracket, its value the upper end. Method "bound": certain where both sides are, else with the confidence of
+        their intervals; "extrapolated" where a side is.
     """
     ser = max(0.0, sequence_error_rate.low)
     low = math.inf if ser >= 1 else -math.log1p(-ser)
-    return Estimate.bracket(min(low, path_kl.high), path_kl.high, law="marginal", unit="nats")
+    bracket = Estimate.bracket(min(low, path_kl.high), path_kl.high, law="marginal", unit="nats")
+    if "extrapolated" in (sequence_error_rate.method, path_kl.method):
+        return dataclasses.replace(bracket, method="extrapolated")
+    return bracket

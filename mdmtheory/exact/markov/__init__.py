@@ -9,7 +9,7 @@ truth. Path-law numbers are in `mdmtheory.exact.path`.
 | SER | `sequence_error_rate`, `sequence_error_curve` (all lengths), `sequence_error_table` (all lengths and steps) | marginal | exact |
 | SER of long sequences | `extrapolated_sequence_error_rate`, `sequence_error_bracket`, `error_exponent` | marginal | extrapolated, bound |
 | ∂SER/∂w | `sequence_error_gradient`, `differentiable_sequence_error_rate` | marginal | exact |
-| SER of left-to-right blocks | `left_to_right_blocks` | of its plan | exact |
+| SER, KL of left-to-right blocks | `left_to_right_blocks`, `left_to_right_kl` | of its plan | exact |
 | log p(x) | `log_prob` | marginal | exact |
 | KL(q‖p), forward TER | `marginal_kl`, `forward_log_ter` | marginal | exact, monte-carlo |
 | generative TER | `generative_log_ter` | generative | exact |
@@ -23,7 +23,7 @@ from mdmtheory.exact.markov.extrapolation import (
     sequence_error_bracket,
 )
 from mdmtheory.exact.markov.generative import generative_log_ter
-from mdmtheory.exact.markov.left_to_right import left_to_right_blocks
+from mdmtheory.exact.markov.left_to_right import left_to_right_blocks, left_to_right_kl
 from mdmtheory.exact.markov.log_probs import log_prob
 from mdmtheory.exact.markov.sequence_errors import sequence_error_curve, sequence_error_rate, sequence_error_table
 
@@ -34,6 +34,7 @@ __all__ = [
     "forward_log_ter",
     "generative_log_ter",
     "left_to_right_blocks",
+    "left_to_right_kl",
     "log_prob",
     "marginal_kl",
     "sequence_error_bracket",

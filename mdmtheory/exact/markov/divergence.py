@@ -64,8 +64,7 @@ def marginal_kl(
     num_sequences = check_count("num_sequences", num_sequences, least=2)
     steps = len(hazards(reveal))
     chain = check_chain(language, "mdmtheory.exact.enumeration.law serves any denoiser where V^L is small")
-    size = chain.log_support_size(length)
-    if size <= math.log(ENUMERATED) and math.exp(size) * steps * (length + 2) ** 4 / 24 <= WORK:
+    if support_is_small(chain, length, steps):
         words = _support(chain, length)
         truth = chain.log_prob(words)
         kl = float((truth.exp() * (truth - log_prob(chain, words, reveal))).sum())
@@ -78,6 +77,12 @@ def marginal_kl(
     estimate = _estimate(log_ratio, success)
     value, lower, upper = np.clip([estimate.value, estimate.low, estimate.high], low, high).tolist()
     return Estimate(value, lower, upper, "monte-carlo", "marginal", "nats")
+
+
+def support_is_small(language: NGramLanguage, length: int, steps: int) -> bool:
+    """Whether `marginal_kl` sums over the support, and so is exact."""
+    size = language.log_support_size(length)
+    return size <= math.log(ENUMERATED) and math.exp(size) * steps * (length + 2) ** 4 / 24 <= WORK
 
 
 def forward_log_ter(
