@@ -185,7 +185,7 @@ def _log_forward(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor
     for position in range(tokens.shape[1]):
         state = state + chain.evidence(tokens[:, position]).log()
         if position + 1 < tokens.shape[1]:
-            state = _log_step(chain, state, backwards=False)
+            state = log_step(chain, state, backwards=False)
     return state.logsumexp(1)
 
 
@@ -196,28 +196,29 @@ def _log_forward_backward(
     evidence = [chain.evidence(column).log() for column in tokens.T]
     predicted = [chain.first(contexts).log()]
     for seen in evidence[:-1]:
-        predicted.append(_log_step(chain, predicted[-1] + seen, backwards=False))
+        predicted.append(log_step(chain, predicted[-1] + seen, backwards=False))
     state, token, emission = chain.emissions
     result = torch.empty(*tokens.shape, chain.vocab_size, dtype=chain.dtype, device=tokens.device)
     future = torch.zeros_like(predicted[0])
     for position in reversed(range(tokens.shape[1])):
         weight = (predicted[position] + future)[:, state] + emission.log()
-        result[:, position] = _scatter_logsumexp(weight, token, chain.vocab_size)
+        result[:, position] = scatter_logsumexp(weight, token, chain.vocab_size)
         if position:
-            future = _log_step(chain, future + evidence[position], backwards=True)
+            future = log_step(chain, future + evidence[position], backwards=True)
     law = result[wanted]
     total = law.logsumexp(-1, keepdim=True)
     return law - torch.where(total.isneginf(), torch.zeros_like(total), total)
 
 
-def _log_step(chain: HiddenChain, weight: Float[Tensor, "B S"], *, backwards: bool) -> Float[Tensor, "B S"]:
+def log_step(chain: HiddenChain, weight: Float[Tensor, "B S"], *, backwards: bool) -> Float[Tensor, "B S"]:
+    """Log-weights of the next state, or of the future seen from the state before."""
     source, target, prob = chain.edges
     if backwards:
         source, target = target, source
-    return _scatter_logsumexp(weight[:, source] + prob.log(), target, chain.num_states)
+    return scatter_logsumexp(weight[:, source] + prob.log(), target, chain.num_states)
 
 
-def _scatter_logsumexp(values: Float[Tensor, "B E"], groups: Int[Tensor, " E"], count: int) -> Float[Tensor, "B G"]:
+def scatter_logsumexp(values: Float[Tensor, "B E"], groups: Int[Tensor, " E"], count: int) -> Float[Tensor, "B G"]:
     """Log of the sum of exponentials within each group of columns; −inf for an empty or impossible group."""
     where = groups.expand_as(values)
     top = values.new_full((len(values), count), -math.inf).scatter_reduce_(1, where, values, "amax")

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.denoisers.perturbed import PerturbedOracle
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.denoisers.uniform_oracle import UniformOracle
 
 if TYPE_CHECKING:
     from mdmtheory.denoisers.network import NetworkDenoiser
+    from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
 
-__all__ = ["Denoiser", "NetworkDenoiser", "Oracle", "PerturbedOracle"]
+__all__ = ["Denoiser", "NetworkDenoiser", "NoisyNetworkDenoiser", "Oracle", "PerturbedOracle", "UniformOracle"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the network denoiser when it is first asked for, so that the exact ones load no network code."""
+    """Import the network denoisers when they are first asked for, so that the exact ones load no network code."""
     if name == "NetworkDenoiser":
         from mdmtheory.denoisers.network import NetworkDenoiser
 
         return NetworkDenoiser
+    if name == "NoisyNetworkDenoiser":
+        from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
+
+        return NoisyNetworkDenoiser
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.language import Language
+from mdmtheory.denoisers.prompts import refuse_impossible
 
 
 class Oracle:
@@ -53,6 +54,14 @@ class Oracle:
         # Sums stay on the device: a GPU is not made to wait for a tally.
         self._tally = self._tally + torch.stack((hidden.sum(), (hidden & dead).sum()))
         return log_probs
+
+    def check_prompt(self, prompt: Int[Tensor, "B L"]) -> None:
+        """Refuse a prompt of probability zero.
+
+        Raises:
+            ValueError: Such a prompt; its row is in the message.
+        """
+        refuse_impossible(self.language, prompt)
 
     @property
     def queries(self) -> int:

@@ -61,6 +61,13 @@ def unit_levels(batch: int, sampling: TimeSampling, generator: torch.Generator |
     return levels.clamp(max=1 - 2**-24)  # rounding in float32 may reach 1
 
 
+def check_skew(skew: float) -> float:
+    """Return `skew` if it is at least one and finite, else raise a ValueError."""
+    if not 1 <= skew < math.inf:
+        raise ValueError(f"skew must be at least one and finite, got {skew!r}")
+    return skew
+
+
 def bernoulli_masks(
     batch: int,
     length: int,
@@ -87,7 +94,7 @@ def bernoulli_masks(
     check_count("length", length)
     device = torch.device(device)
     t = 1 - unit_levels(batch, sampling, generator, device)
-    if schedule is None or isinstance(schedule, Linear):
+    if schedule is None or schedule == Linear():
         time, weight = t, 1 / t
     else:
         time = 1 - schedule.alpha(t.double())
@@ -122,8 +129,7 @@ def count_masks(
         device: Where the result lives.
     """
     check_count("length", length)
-    if not 1 <= skew < math.inf:
-        raise ValueError(f"skew must be at least one and finite, got {skew!r}")
+    check_skew(skew)
     device = torch.device(device)
     levels = unit_levels(batch, sampling, generator, device)
     count = 1 + (levels**skew * length).long().clamp(max=length - 1)

@@ -16,10 +16,12 @@ from languages.information import information_curve
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.estimates import marginal_kl_bracket
 from mdmtheory.exact import enumeration, markov, path
+from mdmtheory.exact.enumeration.affordable import check_kernel_affordable
 from mdmtheory.exact.markov.divergence import support_is_small
 from mdmtheory.exact.markov.extrapolation import DEPTHS
 from mdmtheory.exact.markov.gaps import check_chain
 from mdmtheory.exact.optimal import fixed_size_path_kl
+from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder, Scheme
 
@@ -55,7 +57,7 @@ class Question:
 
     language: Language
     length: int
-    sampler: Scheme | Policy
+    sampler: Scheme | Policy | Kernel
     denoiser: Denoiser
 
     @property
@@ -237,6 +239,8 @@ def _enumerated(question: Question) -> enumeration.EnumeratedLaw:
 
 
 def _enumerated_path_kl(question: Question) -> Estimate:
+    if isinstance(question.sampler, Kernel):
+        raise Unserved("a kernel has no reveal order")
     _enumerable(question)
     return enumeration.path_kl(question.denoiser, question.language, question.length, question.sampler)
 
@@ -244,9 +248,13 @@ def _enumerated_path_kl(question: Question) -> Estimate:
 def _enumerable(question: Question) -> None:
     """Refuse an enumeration that takes too long."""
     vocab_size, length, sampler = question.language.vocab_size, question.length, question.sampler
-    enumeration.check_affordable(vocab_size, length)
-    rounds = sampler.num_rounds(length) if isinstance(sampler, Scheme) else length
-    products = float(2 * vocab_size + 1) ** length * rounds
+    if isinstance(sampler, Kernel):
+        check_kernel_affordable(sampler.process.num_states, length)
+        products = float(sampler.process.num_states) ** (2 * length) * sampler.steps
+    else:
+        enumeration.check_affordable(vocab_size, length)
+        rounds = sampler.num_rounds(length) if isinstance(sampler, Scheme) else length
+        products = float(2 * vocab_size + 1) ** length * rounds
     if products > MOST_PRODUCTS:
         raise Unserved(f"it takes {products:.1e} products, more than {MOST_PRODUCTS:.0e}")
 

@@ -25,8 +25,10 @@ from typing import Literal
 
 from languages import Estimate, Language
 from languages.checks import check_count
-from mdmtheory.denoisers import Denoiser, Oracle
+from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.answers import Question, first_answer
+from mdmtheory.samplers.fits import exact_denoiser
+from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Scheme
 
@@ -46,7 +48,7 @@ LAWS: Mapping[str, tuple[str, ...]] = {
 def error(
     language: Language,
     length: int,
-    sampler: Scheme | Policy,
+    sampler: Scheme | Policy | Kernel,
     metric: Metric = "ser",
     *,
     law: Law | None = None,
@@ -57,13 +59,13 @@ def error(
     Args:
         language: The truth q.
         length: L ≥ 1.
-        sampler: A scheme or a policy, such as `Bernoulli.uniform(64)`.
+        sampler: A scheme, a policy or a kernel, such as `Bernoulli.uniform(64)`.
         metric: "ser", the probability that a sequence is not in the language; "kl", KL(q ‖ p) in nats for the whole
             sequence; "ter", exp(E_q[−log p]/L); "ter_increase", TER(p)/TER(q) − 1 = exp(KL/L) − 1; "total_variation".
         law: "marginal", the law of the sequences that come out; "path", of sequence and reveal order together (an
             N-step NELBO; "kl", "ter" and "ter_increase"); "generative", samples judged by the truth ("ter").
             None for "marginal".
-        denoiser: None for the exact denoiser of the language.
+        denoiser: None for the exact denoiser of the language under the sampler's noise.
 
     Returns:
         Method "exact"; or, where no exact method is affordable, "extrapolated" with the stated error of a trend, or
@@ -79,11 +81,13 @@ def error(
     law = law or "marginal"
     if law not in LAWS[metric]:
         raise ValueError(f"law of {metric!r} must be {' or '.join(LAWS[metric])}; got {law!r}")
-    if not isinstance(sampler, Scheme | Policy):
-        raise ValueError(f"sampler must be a scheme or a policy, such as Bernoulli.uniform(64), got {sampler!r}")
+    if not isinstance(sampler, Scheme | Policy | Kernel):
+        raise ValueError(
+            f"sampler must be a scheme, a policy or a kernel, such as Bernoulli.uniform(64), got {sampler!r}"
+        )
     if isinstance(sampler, Scheme):
         sampler.num_rounds(length)  # refuses sizes that do not fit the length
-    question = Question(language, length, sampler, Oracle(language) if denoiser is None else denoiser)
+    question = Question(language, length, sampler, exact_denoiser(language, sampler) if denoiser is None else denoiser)
     base = "kl" if metric in ("ter", "ter_increase") and law != "generative" else metric
     found = first_answer(question, base, law)
     if metric == "ter_increase":

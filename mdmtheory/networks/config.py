@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from languages.checks import check_count, check_fraction
 
 Activation = Literal["gelu", "gelu-tanh"]
+TimeInput = Literal["fraction", "total-noise", "log-odds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,8 @@ class TransformerConfig:
         dropout: Probability of dropping a residual update while training.
         mlp_ratio: Width of the hidden layer of the MLP, in units of hidden_size.
         time_embedding_size: Width of the conditioning vector (with `time_conditioned`).
+        time_input: What is embedded (with `time_conditioned`): the noise "fraction" 1 − α, the "total-noise"
+            σ̄ = −ln α that SEDD has, or the "log-odds" ln (1 − α)/α, which tells apart levels near both ends.
         rotary_base: Base of the rotary frequencies.
         local_start: Queries and keys have biases, which at the start make the heads of every layer look at neighbours:
             one left, one right, two left, … (causal: at the position itself, one left, two left, …). It skips the
@@ -46,6 +49,7 @@ class TransformerConfig:
     rotary_base: float = 10000.0
     local_start: bool = False
     activation: Activation = "gelu"
+    time_input: TimeInput = "fraction"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "mlp_ratio", "time_embedding_size"):
@@ -69,8 +73,9 @@ class TransformerConfig:
             raise ValueError(
                 "time_conditioned must be False for a causal network, which has no noise level; got both True"
             )
-        if self.activation not in get_args(Activation):
-            raise ValueError(f"activation must be one of {', '.join(get_args(Activation))}; got {self.activation!r}")
+        for name, kinds in (("activation", Activation), ("time_input", TimeInput)):
+            if getattr(self, name) not in get_args(kinds):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(kinds))}; got {getattr(self, name)!r}")
 
     @property
     def mask_id(self) -> int:

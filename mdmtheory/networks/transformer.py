@@ -43,7 +43,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size + 1, config.hidden_size)
-        self.time_embedding = TimeEmbedding(config.time_embedding_size) if config.time_conditioned else None
+        self.time_embedding = (
+            TimeEmbedding(config.time_embedding_size, config.time_input) if config.time_conditioned else None
+        )
         self.rotary = RotaryTable(config.head_size, config.rotary_base)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.final = Modulation(config, count=2)

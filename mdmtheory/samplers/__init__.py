@@ -1,20 +1,37 @@
-"""Samplers: plans that fix who is revealed when, and the executor that runs them on any denoiser."""
+"""Samplers: plans, policies and kernels, and the one verb that runs them on any denoiser.
 
-from mdmtheory.samplers import plans
+plans, schemes   who is revealed when, fixed beforehand; a scheme is a law of plans
+policies         the next positions are picked from what the denoiser says
+kernels          steps of a Markov chain from noise to data
+"""
+
+from mdmtheory.samplers import kernels, plans, policies, schemes
 from mdmtheory.samplers.autoregressive import sample_autoregressive
 from mdmtheory.samplers.categorical import categorical
-from mdmtheory.samplers.executor import Samples, sample
+from mdmtheory.samplers.decoding import Decoding
+from mdmtheory.samplers.executor import sample
+from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plans import Plan
+from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.randomness import Purpose, row_keys, uniforms
+from mdmtheory.samplers.samples import Samples
+from mdmtheory.samplers.schemes import Scheme
 
 __all__ = [
+    "Decoding",
+    "Kernel",
     "Plan",
+    "Policy",
     "Purpose",
     "Samples",
+    "Scheme",
     "categorical",
+    "kernels",
     "plans",
+    "policies",
     "row_keys",
     "sample",
     "sample_autoregressive",
+    "schemes",
     "uniforms",
 ]

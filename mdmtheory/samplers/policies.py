@@ -15,6 +15,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import sys
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,13 +23,20 @@ from torch import Tensor
 
 from languages.checks import check_count, check_fraction, check_tokens
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.samplers.properties import Properties
 
 _TIE = 2.0**-30
 """Scores are rounded to multiples of this."""
 
 
 class Policy(abc.ABC):
-    """A deterministic choice of the next positions."""
+    """A deterministic choice of the next positions.
+
+    Attributes:
+        properties: What is known of the family.
+    """
+
+    properties: ClassVar[Properties]
 
     @abc.abstractmethod
     def choose(self, tokens: Int[Tensor, "B L"], log_probs: Float[Tensor, "B L V"]) -> Bool[Tensor, "B L"]:
@@ -86,12 +94,30 @@ class _TopK(_Ranked):
 class Confidence(_TopK):
     """The positions whose most likely token is most likely."""
 
+    properties: ClassVar[Properties] = Properties(
+        exact="at size 1",
+        calls="⌈L/size⌉",
+        revises=False,
+        needs_time=False,
+        literature="top-k by confidence (MaskGIT, LLaDA low-confidence remasking)",
+        source="2202.04200, 2502.09992",
+    )
+
     def score(self, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:
         return _confidence(log_probs)
 
 
 class Margin(_TopK):
     """The positions with the largest gap between the two most likely tokens."""
+
+    properties: ClassVar[Properties] = Properties(
+        exact="at size 1",
+        calls="⌈L/size⌉",
+        revises=False,
+        needs_time=False,
+        literature="top-k by probability margin",
+        source="2502.06768",
+    )
 
     def score(self, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:
         if log_probs.shape[-1] == 1:
@@ -102,6 +128,15 @@ class Margin(_TopK):
 
 class Entropy(_TopK):
     """The positions of least entropy."""
+
+    properties: ClassVar[Properties] = Properties(
+        exact="at size 1",
+        calls="⌈L/size⌉",
+        revises=False,
+        needs_time=False,
+        literature="top-k by negative entropy (Dream)",
+        source="2508.15487",
+    )
 
     def score(self, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:
         return -_entropy(log_probs)
@@ -114,6 +149,15 @@ class Threshold(_Ranked):
     Attributes:
         threshold: In [0, 1] (Fast-dLLM, 2505.22618, parallel decoding by threshold).
     """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="where all that is above the threshold is certain",
+        calls="≤ L",
+        revises=False,
+        needs_time=False,
+        literature="parallel decoding by threshold (Fast-dLLM)",
+        source="2505.22618",
+    )
 
     threshold: float
 
@@ -135,6 +179,15 @@ class Factor(_Ranked):
         factor: Positive; at 1 the argmax of the product is that of the joint law (Fast-dLLM, 2505.22618, Theorem 1;
             ledger `fast-dllm`).
     """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="where all that is taken together is certain",
+        calls="≤ L",
+        revises=False,
+        needs_time=False,
+        literature="factor decoding (Fast-dLLM)",
+        source="2505.22618",
+    )
 
     factor: float = 1.0
 
@@ -160,6 +213,15 @@ class EntropyBudget(_Ranked):
     Attributes:
         budget: γ ≥ 0, nats.
     """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="at budget 0",
+        calls="≤ L",
+        revises=False,
+        needs_time=False,
+        literature="entropy-bounded unmasking (EB-Sampler)",
+        source="2505.24857",
+    )
 
     budget: float
 

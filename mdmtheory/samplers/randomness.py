@@ -36,6 +36,8 @@ class Purpose(enum.IntEnum):
     """Ties and random choices of a policy."""
     TRANSITION = 4
     """Whether a kernel moves, remasks or keeps a position."""
+    START = 5
+    """The noise that a sampler starts from."""
 
 
 def row_keys(batch: int, generator: torch.Generator | None = None) -> Int[Tensor, " B"]:

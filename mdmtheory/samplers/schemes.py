@@ -13,7 +13,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,12 +21,19 @@ import torch
 from languages.checks import check_count
 from mdmtheory.samplers import plans
 from mdmtheory.samplers.plans import Plan
+from mdmtheory.samplers.properties import Properties
 
 Positions = tuple[int, ...]
 
 
 class Scheme(abc.ABC):
-    """A law on reveal orders."""
+    """A law on reveal orders.
+
+    Attributes:
+        properties: What is known of the family.
+    """
+
+    properties: ClassVar[Properties]
 
     @abc.abstractmethod
     def plan(self, batch: int, length: int, **options: Any) -> Plan:
@@ -50,6 +57,10 @@ class Scheme(abc.ABC):
         """Noise fraction that the denoiser is told before the round."""
         return len(hidden) / length
 
+    def around(self, holes: Positions, length: int) -> Scheme:
+        """The scheme of these positions where the others are given; its own `length` is then the number of holes."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
 class Bernoulli(Scheme):
@@ -61,6 +72,15 @@ class Bernoulli(Scheme):
     Raises:
         ValueError: Probabilities that are none.
     """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="as N → ∞",
+        calls="Σ_k (1 − (1 − w_k)^L) on average, ≤ min(N, L)",
+        revises=False,
+        needs_time=False,
+        literature="ancestral sampling on a grid (MDLM), as a plan",
+        source="2406.07524, 2406.03736",
+    )
 
     reveal: tuple[float, ...]
 
@@ -110,6 +130,15 @@ class FixedSizes(Scheme):
         sizes: (N,) whole numbers that sum to the length.
     """
 
+    properties: ClassVar[Properties] = Properties(
+        exact="at one token a step",
+        calls="number of sizes s_k > 0",
+        revises=False,
+        needs_time=False,
+        literature="k tokens a step (MaskGIT, LLaDA), random order",
+        source="2202.04200, 2502.09992",
+    )
+
     sizes: tuple[int, ...]
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -140,6 +169,15 @@ class FixedSizes(Scheme):
 class RandomOrder(Scheme):
     """One position a round, in uniformly random order; with a denoiser free of time also the first-hitting sampler."""
 
+    properties: ClassVar[Properties] = Properties(
+        exact="always",
+        calls="L",
+        revises=False,
+        needs_time=False,
+        literature="any-order, first-hitting sampler",
+        source="2409.02908",
+    )
+
     def plan(self, batch: int, length: int, **options: Any) -> Plan:
         return plans.random_order(batch, length, **options)
 
@@ -158,6 +196,15 @@ class Blocks(Scheme):
     Attributes:
         size: Positions a round.
     """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="at size 1; else independent blocks only",
+        calls="⌈L/size⌉",
+        revises=False,
+        needs_time=False,
+        literature="left to right, semi-autoregressive",
+        source="2503.09573",
+    )
 
     size: int = 1
 
@@ -182,6 +229,15 @@ class Bisection(Scheme):
         order: m, how many tokens before it the next one depends on.
     """
 
+    properties: ClassVar[Properties] = Properties(
+        exact="on Markov chains of this order",
+        calls="≤ m(⌈log2(L/m)⌉ + 1)",
+        revises=False,
+        needs_time=False,
+        literature="bisection by m-blocks",
+        source="2608.25505",
+    )
+
     order: int = 1
 
     def __post_init__(self) -> None:
@@ -196,6 +252,28 @@ class Bisection(Scheme):
     def choices(self, round_index: int, hidden: Positions, length: int) -> Iterator[tuple[Positions, float]]:
         yield tuple(i for i, when in enumerate(self._rounds(length)) if when == round_index), 1.0
 
-    def _rounds(self, length: int) -> list[int]:
+    def around(self, holes: Positions, length: int) -> Scheme:
+        return _InRounds(tuple(self._rounds(length, holes)))
+
+    def _rounds(self, length: int, holes: Positions | None = None) -> list[int]:
         row_keys = torch.zeros(1, dtype=torch.int64)  # nothing is random
-        return [int(when) for when in plans.bisection(self.order, 1, length, row_keys=row_keys).rounds[0]]
+        hidden = torch.tensor([holes is None or i in holes for i in range(length)])
+        return [
+            int(when) for when in plans.bisection(self.order, 1, length, hidden=hidden, row_keys=row_keys).rounds[0]
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _InRounds(Scheme):
+    """The rounds themselves."""
+
+    rounds: tuple[int, ...]
+
+    def plan(self, batch: int, length: int, **options: Any) -> Plan:
+        raise NotImplementedError("only its choices are enumerated")
+
+    def num_rounds(self, length: int) -> int:
+        return 1 + max(self.rounds)
+
+    def choices(self, round_index: int, hidden: Positions, length: int) -> Iterator[tuple[Positions, float]]:
+        yield tuple(i for i, when in enumerate(self.rounds) if when == round_index), 1.0

@@ -128,10 +128,13 @@ def load_checkpoint(
     tensors, header = read_tensors(path)
     if header.get("kind") != "checkpoint" or header.get("format") != FORMAT:
         raise ValueError(f"cannot read {path} as a checkpoint: it holds {header.get('kind', 'something else')!r}")
+    # A setting that did not exist yet when the file was written had the effect that its default has now.
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
     for name, wanted in identity.items():
-        if header["run"].get(name) != wanted:
+        found = header["run"].get(name, defaults.get(name))
+        if found != wanted:
             raise ValueError(
-                f"{path} belongs to another run: its {name} is {header['run'].get(name)!r}, this run's is {wanted!r}; "
+                f"{path} belongs to another run: its {name} is {found!r}, this run's is {wanted!r}; "
                 "choose another checkpoint_dir or remove the file"
             )
     options = distributed.StateDictOptions(full_state_dict=True)

@@ -8,10 +8,14 @@ from typing import Literal, get_args
 
 from languages.checks import check_count, check_fraction
 from mdmtheory.diffusion.masking import Masking, TimeSampling
-from mdmtheory.networks.config import TransformerConfig
+from mdmtheory.diffusion.parametrisations import Parametrisation
+from mdmtheory.diffusion.schedules import schedule_from
+from mdmtheory.networks.config import TimeInput, TransformerConfig
 from mdmtheory.networks.sizes import SIZES, transformer_config
 
 Kind = Literal["mdm", "ar"]
+Noise = Literal["absorbing", "uniform"]
+LossName = Literal["any-order", "subs", "d3pm", "score-entropy"]
 Data = Literal["on-the-fly", "fixed"]
 Decay = Literal["cosine", "linear", "none"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true", "64-true"]
@@ -22,7 +26,8 @@ class TrainingConfig:
     """Everything that decides what a training run does.
 
     Attributes:
-        kind: "mdm", a masked diffusion model trained on its NELBO, or "ar", an autoregressive one on cross-entropy.
+        kind: "mdm", a diffusion model trained on a bound of its log-likelihood, or "ar", an autoregressive one on
+            cross-entropy.
         steps: Optimizer steps; give this or `epochs`.
         epochs: Passes over the fixed corpus (data="fixed" only).
         batch_size: Sequences per step, over all devices together.
@@ -42,9 +47,19 @@ class TrainingConfig:
             learn short languages sooner without them.
         local_start: Whether attention starts with the neighbours; see `TransformerConfig`.
         dropout: Dropout probability.
-        time_conditioned: Condition the network on the noise fraction (mdm only).
-        masking: "count", exactly k hidden with k spread over 1 … L (lower variance), or "bernoulli" (the NELBO as MDLM
-            has it).
+        time_conditioned: Condition the network on the noise level (mdm only). Needed under uniform noise, whose
+            posterior depends on it, and for plain scores, whose scale does.
+        time_input: In which form it is told the level; see `TransformerConfig`.
+        process: "absorbing" noise (masks), or "uniform" (mdm only).
+        loss: "any-order", the masked NELBO by the number or the share of masks (see `masking`); "subs", the same by
+            time; "d3pm", the bound of N discrete steps; "score-entropy", SEDD's. Uniform noise has the last two.
+        parametrisation: What the network's output means: "posterior", "leave-one-out", "score" or "scaled-score"; see
+            `mdmtheory.diffusion.parametrisations`. Scores are for "score-entropy", which takes the others too.
+        schedule: Noise schedule of the losses that have a time, all but "any-order"; see
+            `mdmtheory.diffusion.schedule_from`.
+        loss_steps: N of "d3pm"; with "subs" N steps instead of continuous time.
+        masking: With "any-order": "count", exactly k hidden with k spread over 1 … L (lower variance), or "bernoulli"
+            (the NELBO as MDLM has it).
         skew: With "count": above 1, rows with few holes come more often and weigh less; see `diffusion.count_masks`.
         time_sampling: How the noise levels of a batch cover [0, 1]; see `diffusion.masking.unit_levels`.
         data: "on-the-fly", fresh sequences at every step, or "fixed", a corpus generated once and passed over in
@@ -83,6 +98,12 @@ class TrainingConfig:
     local_start: bool = False
     dropout: float = 0.0
     time_conditioned: bool = False
+    time_input: TimeInput = "fraction"
+    process: Noise = "absorbing"
+    loss: LossName = "any-order"
+    parametrisation: Parametrisation = "posterior"
+    schedule: str = "linear"
+    loss_steps: int | None = None
     masking: Masking = "count"
     skew: float = 2.0
     time_sampling: TimeSampling = "stratified"
@@ -100,7 +121,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         choices = {"kind": Kind, "decay": Decay, "masking": Masking, "time_sampling": TimeSampling, "data": Data,
-                   "precision": Precision}  # fmt: skip
+                   "precision": Precision, "process": Noise, "loss": LossName, "parametrisation": Parametrisation,
+                   "time_input": TimeInput}  # fmt: skip
         for name, kinds in choices.items():
             if getattr(self, name) not in get_args(kinds):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kinds))}; got {getattr(self, name)!r}")
@@ -110,7 +132,7 @@ class TrainingConfig:
             check_count(name, getattr(self, name))
         for name in ("seed", "held_out"):
             check_count(name, getattr(self, name), least=0)
-        for name in ("steps", "epochs", "checkpoint_every"):
+        for name in ("steps", "epochs", "checkpoint_every", "loss_steps"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
         for name in ("learning_rate", "gradient_clip", "time_limit_seconds"):
@@ -127,6 +149,7 @@ class TrainingConfig:
             if check_fraction(name, value) == 1 or len(self.betas) != 2:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)!r}")
         self._check_combinations()
+        self._check_loss()
         self.network(vocab_size=2)
 
     def _check_combinations(self) -> None:
@@ -140,6 +163,30 @@ class TrainingConfig:
                 f"{self.batch_size}"
             )
 
+    def _check_loss(self) -> None:
+        """Refuse noise, loss and parametrisation that do not go together."""
+        schedule_from(self.schedule)
+        if self.kind == "ar":
+            for name in ("process", "loss", "parametrisation", "schedule", "loss_steps"):
+                if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                    raise ValueError(f"{name} is for kind='mdm': an autoregressive model has no noise, got {name}="
+                                     f"{getattr(self, name)!r}")  # fmt: skip
+        if self.process == "uniform" and self.loss not in ("d3pm", "score-entropy"):
+            raise ValueError(f"loss must be d3pm or score-entropy with process='uniform', got {self.loss!r}")
+        if self.process == "uniform" and not self.time_conditioned:
+            raise ValueError("time_conditioned must be True with process='uniform': its posterior depends on the time")
+        if "score" in self.parametrisation and self.loss != "score-entropy":
+            raise ValueError(f"parametrisation must be no score with loss={self.loss!r}, got {self.parametrisation!r}")
+        if self.parametrisation == "score" and not self.time_conditioned:
+            raise ValueError("time_conditioned must be True with parametrisation='score', whose scale depends on the "
+                             "time; 'scaled-score' needs no time under absorbing noise")  # fmt: skip
+        if self.loss == "d3pm" and self.loss_steps is None:
+            raise ValueError("loss_steps must be given with loss='d3pm': the number of discrete steps")
+        if self.loss_steps is not None and self.loss not in ("d3pm", "subs"):
+            raise ValueError(f"loss_steps is for d3pm and subs, got loss={self.loss!r} and {self.loss_steps}")
+        if self.loss == "any-order" and self.schedule != "linear":
+            raise ValueError(f"schedule must be linear with loss='any-order', which has no time; got {self.schedule!r}")
+
     def network(self, vocab_size: int) -> TransformerConfig:
         """The network this run trains on a vocabulary."""
         overrides = {
@@ -152,6 +199,7 @@ class TrainingConfig:
             vocab_size,
             causal=self.kind == "ar",
             time_conditioned=self.time_conditioned,
+            time_input=self.time_input,
             dropout=self.dropout,
             rotary_base=self.rotary_base,
             local_start=self.local_start,

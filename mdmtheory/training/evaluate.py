@@ -11,6 +11,8 @@ from mdmtheory.diffusion.losses import masked_diffusion_losses
 from mdmtheory.diffusion.masking import count_masks
 from mdmtheory.networks.causal import CausalLanguageModel
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.training.config import TrainingConfig
+from mdmtheory.training.objective import training_losses
 
 
 @torch.no_grad()
@@ -18,17 +20,23 @@ def sequence_losses(
     network: Transformer,
     tokens: Int[Tensor, "B L"],
     *,
+    config: TrainingConfig | None = None,
+    draws: int = 1,
     generator: torch.Generator | None = None,
     max_batch: int = 256,
 ) -> Float[Tensor, " B"]:
-    """Loss of each sequence, nats per token: exact for a causal network, one draw of the NELBO for a bidirectional one.
+    """Loss of each sequence, nats per token: exact for a causal network, draws of a bound for a bidirectional one.
 
-    The number hidden is spread evenly over 1 … L across each batch of rows, so a confidence interval that takes the
+    The bound is the masked NELBO, or what the network was trained on where the config names another loss.
+
+    The number hidden, or the time, is spread evenly across each batch of rows, so a confidence interval that takes the
     values as independent is too wide rather than too narrow.
 
     Args:
         network: In evaluation mode.
         tokens: (B, L) complete sequences.
+        config: How the network was trained; None for a masked diffusion model.
+        draws: Draws of times and noise per sequence, which are averaged.
         generator: Source of the masks, on the network's device.
         max_batch: Rows sent through the network at once.
 
@@ -43,8 +51,20 @@ def sequence_losses(
     tokens = check_tokens(tokens, network.config.vocab_size, holes=False, device=device)
     if network.config.causal:
         return -CausalLanguageModel(network).log_prob(tokens, max_batch=max_batch) / tokens.shape[1]
-    losses = []
-    for rows in tokens.split(max_batch):
+    check_count("draws", draws)
+    order = torch.arange(len(tokens) * draws, device=device)
+    if draws > 1:  # times are spread by row: shuffled, the draws of one sequence do not share a stretch of them
+        order = torch.randperm(len(order), generator=generator, device=device)
+    losses = [torch.zeros(0, dtype=torch.float64, device=device)]
+    for rows in tokens[order // draws].split(max_batch):
+        if config is not None and config.loss != "any-order":
+            losses.append(training_losses(network, rows, config, network.config.vocab_size, generator).double())
+            continue
         masks = count_masks(*rows.shape, generator=generator, device=device)
         losses.append(masked_diffusion_losses(network, rows, masks, network.config.mask_id).double())
-    return torch.cat(losses) if losses else torch.zeros(0, dtype=torch.float64, device=device)
+    return (
+        torch.empty(len(order), dtype=torch.float64, device=device)
+        .scatter(0, order, torch.cat(losses))
+        .view(-1, draws)
+        .mean(1)
+    )

@@ -8,23 +8,23 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.language import Language
-from mdmtheory.diffusion.losses import autoregressive_losses, masked_diffusion_losses
-from mdmtheory.diffusion.masking import draw_masks
 from mdmtheory.training import checkpoints
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.data import SequenceSource, source_from
 from mdmtheory.training.engine import Engine, make_engine
 from mdmtheory.training.evaluate import sequence_losses
+from mdmtheory.training.objective import training_losses
 from mdmtheory.training.optimizer import learning_rate
 from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecord
 from mdmtheory.training.result import TrainingResult
 from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
 
+EVALUATION_DRAWS = 8
+"""Draws per held-out sequence of losses by time, which spread far more than that by the number of masks."""
 ENTROPY_SEQUENCES = 4096
 """Sequences for the entropy of a language that has no exact one."""
 
@@ -78,7 +78,7 @@ def train(
     display = ProgressDisplay(shown, config.total_steps, done.step, f"{config.kind} {config.size}")
     try:
         with torch.random.fork_rng(enabled=config.dropout > 0):
-            done = _run(engine, source, length, language.mask_id, config, optimum, done, save, display)
+            done = _run(engine, source, length, language.vocab_size, config, optimum, done, save, display)
     finally:
         display.close()
     network = engine.averaged_network(shape)
@@ -86,7 +86,9 @@ def train(
     tokens = source.held_out()
     if len(tokens) > 1:
         generator = stream_generator(engine.fabric.device, config.seed, Stream.EVALUATION)
-        held_out = Estimate.from_samples(sequence_losses(network, tokens, generator=generator).cpu(), unit="nats/token")
+        draws = 1 if config.loss == "any-order" else EVALUATION_DRAWS
+        losses = sequence_losses(network, tokens, config=config, draws=draws, generator=generator)
+        held_out = Estimate.from_samples(losses.cpu(), unit="nats/token")
     history = tuple(TrainingRecord(**record) for record in done.history)
     return TrainingResult(network, config, history, done.step, done.seconds, optimum, held_out)
 
@@ -95,7 +97,7 @@ def _run(
     engine: Engine,
     source: SequenceSource,
     length: int,
-    mask_id: int,
+    vocab_size: int,
     config: TrainingConfig,
     optimum: float,
     done: checkpoints.Progress,
@@ -123,7 +125,7 @@ def _run(
         masks_generator.manual_seed(stream_seed(config.seed, Stream.MASKS, rank, step))
         if config.dropout > 0:
             torch.manual_seed(stream_seed(config.seed, Stream.DROPOUT, rank, step))
-        loss = _losses(engine, tokens, mask_id, config, masks_generator).mean()
+        loss = training_losses(engine.call, tokens, config, vocab_size, masks_generator).mean()
         rate = learning_rate(config, step, part)
         engine.step(loss, rate, config.gradient_clip)
         total += loss.detach()
@@ -152,21 +154,6 @@ def _run(
     if step > saved:
         save(done)
     return done
-
-
-def _losses(engine: Engine, tokens: Tensor, mask_id: int, config: TrainingConfig, generator: torch.Generator) -> Tensor:
-    """Loss of each sequence of the batch."""
-    if config.kind == "ar":
-        return autoregressive_losses(engine.call, tokens, mask_id)
-    masks = draw_masks(
-        config.masking,
-        *tokens.shape,
-        skew=config.skew,
-        sampling=config.time_sampling,
-        generator=generator,
-        device=tokens.device,
-    )
-    return masked_diffusion_losses(engine.call, tokens, masks, mask_id)
 
 
 def _entropy(language: Language, length: int, seed: int) -> float:

@@ -6,6 +6,7 @@ import dataclasses
 
 from languages.estimate import Estimate
 from mdmtheory.denoisers.network import NetworkDenoiser
+from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
 from mdmtheory.networks.causal import CausalLanguageModel
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.training.config import TrainingConfig
@@ -35,9 +36,13 @@ class TrainingResult:
     held_out: Estimate | None
 
     @property
-    def model(self) -> NetworkDenoiser | CausalLanguageModel:
-        """The network as a sampler takes it: a denoiser, or a causal language model."""
-        return CausalLanguageModel(self.network) if self.config.kind == "ar" else NetworkDenoiser(self.network)
+    def model(self) -> NetworkDenoiser | NoisyNetworkDenoiser | CausalLanguageModel:
+        """The network as a sampler takes it: a denoiser of masks or of uniform noise, or a causal language model."""
+        if self.config.kind == "ar":
+            return CausalLanguageModel(self.network)
+        if self.config.process == "uniform":
+            return NoisyNetworkDenoiser(self.network, self.config.parametrisation)
+        return NetworkDenoiser(self.network)  # at masks a score is the posterior up to a factor
 
     @property
     def gap(self) -> Estimate | None:

@@ -12,9 +12,11 @@ from reference.small_languages import random_language, random_reveal, random_siz
 from languages import copy_pairs, random_hmm, random_ngram
 from languages.constructions import parity_blocks
 from mdmtheory import exact
-from mdmtheory.denoisers import Oracle, PerturbedOracle
+from mdmtheory.denoisers import Oracle, PerturbedOracle, UniformOracle
+from mdmtheory.diffusion.processes import Absorbing, Uniform
 from mdmtheory.exact import answers, enumeration
 from mdmtheory.exact.front_door import LAWS
+from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut
 from mdmtheory.samplers.policies import Confidence, Threshold
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder
 
@@ -136,6 +138,21 @@ def test_other_denoisers_are_enumerated():
     assert exact.error(CHAIN, 4, Blocks(1), "ser", denoiser=other).value > 0.01
 
 
+@pytest.mark.parametrize("process", [Absorbing(3), Uniform(3)], ids=repr)
+@pytest.mark.parametrize("kind", [Ancestral, LeaveOneOut])
+def test_kernels_get_the_oracle_of_their_noise(process, kind):
+    kernel = kind(process, 3)
+    one_out = kind is LeaveOneOut
+    oracle = Oracle(CHAIN) if kernel.absorbing else UniformOracle(CHAIN, leave_one_out=one_out)
+    found = exact.error(CHAIN, 3, kernel, "kl")
+    assert (found.method, found.by) == ("exact", "enumeration")
+    assert found.value == enumeration.law(oracle, 3, kernel).kl(CHAIN).value > 0
+    with pytest.raises(ValueError, match="a kernel has no reveal order"):
+        exact.error(CHAIN, 3, kernel, "kl", law="path")
+    with pytest.raises(ValueError, match="transitions, more than"):
+        exact.error(CHAIN, 12, kernel, "ser")
+
+
 def test_without_a_method_the_reasons_and_the_estimator():
     with pytest.raises(ValueError) as caught:
         exact.error(HMM, 64, Bernoulli.uniform(8), "ser")
@@ -149,7 +166,7 @@ def test_without_a_method_the_reasons_and_the_estimator():
     ("arguments", "reason"),
     [
         ((CHAIN, 4, Bernoulli.uniform(2), "bleu"), "metric must be one of ser, kl"),
-        ((CHAIN, 4, [0.5, 0.5], "ser"), "sampler must be a scheme or a policy"),
+        ((CHAIN, 4, [0.5, 0.5], "ser"), "sampler must be a scheme, a policy or a kernel"),
         ((CHAIN, 0, Bernoulli.uniform(2), "ser"), "length"),
         ((CHAIN, 4, FixedSizes([2, 3]), "ser"), "sizes sum to 5, but the length is 4"),
     ],

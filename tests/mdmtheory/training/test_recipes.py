@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mdmtheory.training.recipes import RECIPES, estimated_seconds, recipe
+from mdmtheory.training.recipes import RECIPES, VARIANTS, estimated_seconds, recipe
 
 
 @pytest.mark.parametrize(("name", "kind"), list(RECIPES))
@@ -27,7 +27,20 @@ def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
     assert 600 < short < long < 48 * 3600
 
 
+@pytest.mark.parametrize("variant", list(VARIANTS))
+@pytest.mark.parametrize("name", ["smoke", "demo", "paper"])
+def test_every_variant_is_a_run(name: str, variant: str) -> None:
+    config = recipe(name, "mdm", variant=variant)
+    assert (config.process == "uniform") == variant.endswith("uniform")
+    assert config.steps == recipe(name, "mdm").steps
+    assert config.network(8).time_conditioned == (config.process == "uniform")
+
+
 def test_unknown_names_are_named() -> None:
+    with pytest.raises(ValueError, match="variant must be one of sedd-absorb, sedd-uniform, uniform, d3pm-uniform"):
+        recipe("demo", "mdm", variant="ddpm")
+    with pytest.raises(ValueError, match="got 'sedd-absorb' for 'ar'"):
+        recipe("demo", "ar", variant="sedd-absorb")
     with pytest.raises(ValueError, match="recipe must be one of smoke, demo, paper; got 'huge'"):
         recipe("huge", "mdm")
     with pytest.raises(ValueError, match="kind must be one of mdm, ar; got 'gan'"):

@@ -1,18 +1,14 @@
-"""Training losses, in nats per token, whose least value over all networks is the entropy of the language per token."""
+"""Cross-entropy at masks: the one-call form that training uses."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mdmtheory.diffusion.losses.network import Network
 from mdmtheory.diffusion.masking import Masks
-
-Network = Callable[..., Tensor]
-"""`network(tokens, time=None, at=None)` → logits, (K, V) of the positions picked by `at`."""
 
 
 def masked_diffusion_losses(
@@ -36,21 +32,3 @@ def masked_diffusion_losses(
     row = masks.hidden.nonzero()[:, 0]
     total = torch.zeros(tokens.shape[0], dtype=surprise.dtype, device=surprise.device)
     return total.index_add(0, row, surprise) * masks.weight.to(surprise.dtype)
-
-
-def causal_inputs(tokens: Int[Tensor, "B L"], mask_id: int) -> Int[Tensor, "B L"]:
-    """Shift right by one and start with the mask, which no complete sequence holds: position i then predicts x_i."""
-    return F.pad(tokens[:, :-1], (1, 0), value=mask_id)
-
-
-def autoregressive_losses(network: Network, tokens: Int[Tensor, "B L"], mask_id: int) -> Float[Tensor, " B"]:
-    """Cross-entropy −log p(x)/L of each sequence under a causal network, nats per token.
-
-    Args:
-        network: Called once on the shifted sequence.
-        tokens: (B, L) complete sequences.
-        mask_id: The id used as start symbol.
-    """
-    logits = network(causal_inputs(tokens, mask_id))
-    surprise = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten(), reduction="none")
-    return surprise.view(tokens.shape).mean(dim=1)

@@ -1,0 +1,74 @@
+"""The discrete-time bound of D3PM, for any process."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from languages.checks import check_count
+from mdmtheory.diffusion.losses.loss import Loss, Minimum, Output, grid_times, noisy_alpha, previous_time
+from mdmtheory.diffusion.masking import TimeSampling
+from mdmtheory.diffusion.processes import Process
+from mdmtheory.diffusion.schedules import Linear, Schedule
+
+
+@final
+class DiscreteTime(Loss):
+    """Σ_k E Σ_i KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over N steps t = k/N → s = t − 1/N (D3PM, 2107.03006, eq. 1).
+
+    p(x_s | x_t) is `Process.posterior` with the network's p(x_0 | x_t), the "x_0-parametrisation"; the step to s = 0 is
+    the reconstruction term −log p(x_0 | x_t). Under absorbing noise it is `Subs` of N steps. As N grows it falls to the
+    bound in continuous time, `DenoisingScoreEntropy` of the same posterior.
+
+    Args:
+        process: Absorbing or uniform.
+        num_steps: N.
+        schedule: α(t).
+
+    Raises:
+        ValueError: num_steps below one.
+    """
+
+    output: ClassVar[Output] = "log-posterior"
+    minimum: Minimum = "entropy and path KL"
+
+    def __init__(self, process: Process, num_steps: int, schedule: Schedule | None = None) -> None:
+        super().__init__(process)
+        self.num_steps = check_count("num_steps", num_steps)
+        self.schedule = Linear() if schedule is None else schedule
+
+    def times(
+        self,
+        batch: int,
+        length: int,
+        *,
+        sampling: TimeSampling = "stratified",
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Float[Tensor, " B"]:
+        return grid_times(batch, self.num_steps, sampling, generator, device)
+
+    def alpha(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        return noisy_alpha(self.schedule, time)
+
+    def weight(self, time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
+        return torch.full_like(time, self.num_steps)
+
+    def terms(
+        self,
+        output: Float[Tensor, "K V"],
+        tokens: Int[Tensor, " K"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        start, end = self.alpha(time), self.schedule.alpha(previous_time(time, self.num_steps))
+        clean = F.one_hot(tokens, self.process.vocab_size).double()
+        target = self.process.posterior(noisy, clean, start, end)
+        reverse = self.process.posterior(noisy, output.exp().double(), start, end)
+        # Where the target is 0 neither logarithm may be taken, nor a gradient of one.
+        log_ratio = torch.where(target > 0, target, 1).log() - torch.where(target > 0, reverse, 1).log()
+        return (target * log_ratio).sum(-1).to(output.dtype)

@@ -1,0 +1,90 @@
+"""The exact law of what a sampler writes, as a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from languages import Estimate, Language
+
+
+@dataclasses.dataclass(frozen=True)
+class EnumeratedLaw:
+    """The exact law of what a sampler writes, and its errors against a language.
+
+    Attributes:
+        probs: (V^L,) probability of each sequence, in lexicographic order (float64).
+        vocab_size: V.
+        length: L.
+        prompt: (L,) given tokens with holes (V); None where nothing was given. With one, the truth that errors are
+            measured against is the language given these tokens.
+    """
+
+    probs: Float[Tensor, " S"]
+    vocab_size: int
+    length: int
+    prompt: tuple[int, ...] | None = None
+
+    def sequence_error_rate(self, language: Language) -> Estimate:
+        """SER = p(not in the language), exact."""
+        outside = self.probs[self._truth(language) == 0].sum()
+        return Estimate.exact(float(outside), law="marginal", unit="probability")
+
+    def kl(self, language: Language) -> Estimate:
+        """KL(q ‖ p) in nats for the whole sequence, exact; infinite if p misses a sequence of the language."""
+        truth = self._truth(language)
+        inside = truth > 0
+        terms = truth[inside] * (truth[inside].log() - self.probs[inside].log())
+        return Estimate.exact(max(0.0, float(terms.sum())), law="marginal", unit="nats")
+
+    def ter_increase(self, language: Language) -> Estimate:
+        """TER(p)/TER(q) − 1 = exp(KL(q ‖ p)/L) − 1, exact."""
+        return self.kl(language).mapped(lambda nats: math.expm1(nats / self.length), unit="ratio")
+
+    def total_variation(self, language: Language) -> Estimate:
+        """½ Σ_x |p(x) − q(x)|, exact."""
+        distance = (self.probs - self._truth(language)).abs().sum() / 2
+        return Estimate.exact(float(distance), law="marginal", unit="probability")
+
+    def generative_ter(self, language: Language) -> Estimate:
+        """exp(E_{x~p}[−log q(x)]/L), exact: q is the unpruned parent of the language, else the language itself.
+
+        Infinite as soon as p writes something impossible there.
+        """
+        log_probs = log_table(language.parent or language, self.length)
+        written = self.probs > 0
+        surprise = -(self.probs[written] * log_probs[written]).sum() / self.length
+        return Estimate.exact(math.exp(surprise), law="generative", unit="perplexity")
+
+    def _truth(self, language: Language) -> Float[Tensor, " S"]:
+        if language.vocab_size != self.vocab_size:
+            raise ValueError(f"the law is over {self.vocab_size} tokens, {language.name} over {language.vocab_size}")
+        truth = log_table(language, self.length).exp()
+        if self.prompt is None:
+            return truth
+        places, given = sequences(self.vocab_size, self.length), torch.tensor(self.prompt)
+        truth = truth * ((places == given) | (given == self.vocab_size)).all(1)
+        if not bool((truth > 0).any()):
+            raise ValueError(f"prompt {self.prompt} has probability zero under {language.name}")
+        return truth / truth.sum()
+
+    def __repr__(self) -> str:
+        given = "" if self.prompt is None else f", prompt={self.prompt}"
+        return f"EnumeratedLaw({len(self.probs):,} sequences, V={self.vocab_size}, L={self.length}{given})"
+
+
+def sequences(vocab_size: int, length: int) -> Int[Tensor, "S L"]:
+    """All V^L sequences in lexicographic order."""
+    places = vocab_size ** torch.arange(length - 1, -1, -1)
+    return torch.arange(vocab_size**length)[:, None] // places % vocab_size
+
+
+@functools.lru_cache(maxsize=16)
+def log_table(language: Language, length: int) -> Float[Tensor, " S"]:
+    """(V^L,) log-probability of every sequence under the language."""
+    return language.log_prob(sequences(language.vocab_size, length).to(language.device)).cpu()

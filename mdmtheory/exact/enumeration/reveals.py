@@ -1,0 +1,151 @@
+"""Samplers that reveal tokens and keep them, plans and policies: their laws by enumeration.
+
+Legend: a table on states with holes at H has L axes, V long where a position is revealed and 1 long where it is in H or
+given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from languages.checks import check_count
+from mdmtheory.denoisers import Denoiser, Oracle
+from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
+from mdmtheory.exact.enumeration.enumerated_law import sequences
+from mdmtheory.samplers.decoding import PLAIN, Decoding
+from mdmtheory.samplers.policies import Policy, chosen_positions
+from mdmtheory.samplers.schemes import Positions, Scheme
+
+
+def reveals_law(steps: Reveals) -> Float[Tensor, " S"]:
+    """(V^L,) law of complete sequences."""
+    states = {steps.everything: torch.ones((1,) * steps.length, dtype=torch.float64)}
+    for round_index in range(steps.num_rounds):
+        following: dict[Positions, Tensor] = {}
+        for hidden, mass in states.items():
+            for chosen, chance in steps.reveals(round_index, hidden, alive=mass > 0):
+                joined = mass * chance
+                if chosen:
+                    joined = joined * steps.joint_law(round_index, hidden, chosen)
+                left = tuple(i for i in hidden if i not in chosen)
+                following[left] = following[left] + joined if left in following else joined
+        states = following
+    steps.check_done(states)
+    return steps.table(states[()])
+
+
+class Reveals:
+    """What a sampler may do next in each state, and what the denoiser says there."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        length: int,
+        sampler: Scheme | Policy,
+        *,
+        prompt: Sequence[int] | None = None,
+        decoding: Decoding = PLAIN,
+    ) -> None:
+        self.denoiser, self.length, self.decoding = denoiser, check_count("length", length), decoding
+        given = [denoiser.mask_id] * self.length if prompt is None else prompt
+        self.prompt = torch.tensor(given, dtype=torch.int64)
+        self.everything = tuple(i for i, token in enumerate(given) if token == denoiser.mask_id)
+        check_affordable(denoiser.vocab_size, len(self.everything))
+        if prompt is not None and isinstance(sampler, Scheme):
+            sampler = sampler.around(self.everything, self.length)
+        self.sampler = sampler
+        # The oracles ignore the time: what they said in an earlier round they would say again.
+        self.time_free = isinstance(denoiser, Oracle)
+        # A policy reveals something in every round.
+        holes = len(self.everything)
+        self.num_rounds = self.sampler.num_rounds(holes) if isinstance(self.sampler, Scheme) and holes else holes
+        self._round = 0
+        self._answers: dict[Positions, Tensor] = {}
+        self._joint: dict[tuple[Positions, Positions], Tensor] = {}
+
+    def table(self, final: Tensor) -> Float[Tensor, " S"]:
+        """Law of complete sequences, from that of the positions to generate."""
+        size = self.denoiser.vocab_size
+        whole = torch.zeros((size,) * self.length, dtype=torch.float64)
+        place = tuple(
+            slice(None) if i in self.everything else slice(int(token), int(token) + 1)
+            for i, token in enumerate(self.prompt)
+        )
+        whole[place] = final
+        return whole.reshape(-1)
+
+    def reveals(self, round_index: int, hidden: Positions, alive: Tensor) -> Iterator[tuple[Positions, float | Tensor]]:
+        """The sets of positions that may be revealed, each with its probability in every state alive."""
+        if isinstance(self.sampler, Scheme):
+            yield from self.sampler.choices(round_index, hidden, len(self.everything))
+            return
+        if not hidden:
+            yield (), 1.0
+            return
+        log_probs, tokens = self._answer(round_index, hidden), self._tokens(hidden)
+        chosen = chosen_positions(self.sampler, tokens, log_probs)
+        shape = self._shape(hidden)
+        patterns, which = chosen[alive.reshape(-1)].unique(dim=0, return_inverse=True)
+        for k, pattern in enumerate(patterns):
+            takes = torch.zeros(len(tokens), dtype=torch.float64)
+            takes[alive.reshape(-1)] = (which == k).double()
+            yield tuple(int(i) for i in pattern.nonzero()[:, 0]), takes.view(shape)
+
+    def log_law(self, round_index: int, hidden: Positions, position: int, *, drawn: bool = False) -> Tensor:
+        """Log-law of a hidden position in every state, with V entries along the axis of the position.
+
+        What the denoiser says; with `drawn`, what a token is drawn from.
+        """
+        said = self._answer(round_index, hidden)[:, position]
+        if drawn:
+            said = self.decoding(said)
+        shape = self._shape(hidden)
+        return said.view(*shape, -1).transpose(position, -1).squeeze(-1)
+
+    def joint_law(self, round_index: int, hidden: Positions, chosen: Positions) -> Tensor:
+        """Product of the laws of hidden positions in every state, with V entries along the axis of each."""
+        if (hidden, chosen) in self._joint:
+            return self._joint[hidden, chosen]
+        last = self.log_law(round_index, hidden, chosen[-1], drawn=True).exp()
+        product = self.joint_law(round_index, hidden, chosen[:-1]) * last if len(chosen) > 1 else last
+        if self.time_free and (2 * self.denoiser.vocab_size + 1) ** self.length <= MOST_KEPT:
+            self._joint[hidden, chosen] = product
+        return product
+
+    def check_done(self, states: dict[Positions, Tensor]) -> None:
+        """Refuse a scheme that stops too early."""
+        if set(states) != {()}:
+            raise ValueError(f"{self.sampler!r} leaves positions hidden after its {self.num_rounds} rounds")
+
+    def _shape(self, hidden: Positions) -> list[int]:
+        """V along revealed positions, 1 along hidden and given ones."""
+        return [self.denoiser.vocab_size if i in self.everything and i not in hidden else 1 for i in range(self.length)]
+
+    def _tokens(self, hidden: Positions) -> Int[Tensor, "S L"]:
+        """All states with these holes, in lexicographic order."""
+        revealed = [i for i in self.everything if i not in hidden]
+        tokens = self.prompt.repeat(self.denoiser.vocab_size ** len(revealed), 1)
+        tokens[:, revealed] = sequences(self.denoiser.vocab_size, len(revealed))
+        return tokens
+
+    @torch.no_grad()
+    def _answer(self, round_index: int, hidden: Positions) -> Float[Tensor, "S L V"]:
+        """What the denoiser says in all states with these holes."""
+        if round_index != self._round and not self.time_free:
+            self._answers.clear()
+        self._round = round_index
+        if hidden not in self._answers:
+            parts = []
+            time = len(hidden) / len(self.everything)
+            if isinstance(self.sampler, Scheme):
+                time = self.sampler.time(round_index, hidden, len(self.everything))
+            for tokens in self._tokens(hidden).to(self.denoiser.device).split(ROWS_PER_CALL):
+                times = torch.full((len(tokens),), time, dtype=torch.float64, device=tokens.device)
+                # The sampler draws from what is given, renormalised in float64.
+                parts.append(self.denoiser(tokens, times).double().log_softmax(-1).cpu())
+            self._answers[hidden] = torch.cat(parts)
+        return self._answers[hidden]

@@ -1,0 +1,26 @@
+"""Kernels: steps of a Markov chain from noise to data, each a product over positions."""
+
+from mdmtheory.samplers.kernels.ancestral import Ancestral
+from mdmtheory.samplers.kernels.euler import Euler
+from mdmtheory.samplers.kernels.forward_backward import ForwardBackward
+from mdmtheory.samplers.kernels.kernel import Kernel
+from mdmtheory.samplers.kernels.leave_one_out import LeaveOneOut
+from mdmtheory.samplers.kernels.remdm import Remasking, ReMDMCap, ReMDMConfidence, ReMDMLoop, ReMDMRescale
+from mdmtheory.samplers.kernels.renoising import PredictorCorrector, Renoising
+from mdmtheory.samplers.kernels.tweedie import Tweedie
+
+__all__ = [
+    "Ancestral",
+    "Euler",
+    "ForwardBackward",
+    "Kernel",
+    "LeaveOneOut",
+    "PredictorCorrector",
+    "ReMDMCap",
+    "ReMDMConfidence",
+    "ReMDMLoop",
+    "ReMDMRescale",
+    "Remasking",
+    "Renoising",
+    "Tweedie",
+]

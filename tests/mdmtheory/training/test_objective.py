@@ -1,0 +1,243 @@
+"""Every loss and both kinds of noise train: settings, resumption, and what is learned."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from languages import random_ngram
+from mdmtheory.denoisers import Denoiser, NetworkDenoiser, NoisyNetworkDenoiser, Oracle, UniformOracle
+from mdmtheory.diffusion import DenoisingScoreEntropy, DiscreteTime, Subs, Uniform
+from mdmtheory.diffusion.losses import Network
+from mdmtheory.diffusion.parametrisations import log_score
+from mdmtheory.networks import fresh_network
+from mdmtheory.networks.weights import read_tensors, write_tensors
+from mdmtheory.training import TrainingConfig, train
+from mdmtheory.training.checkpoints import FILE_NAME
+from mdmtheory.training.evaluate import sequence_losses
+from mdmtheory.training.objective import diffusion_loss, network_output, training_losses
+
+LANGUAGE = random_ngram(2, 4, seed=1, concentration=0.3)
+SHORT = TrainingConfig(
+    steps=20, batch_size=8, size="nano", hidden_size=16, held_out=64, log_every=5, accelerator="cpu", ema_decay=0.9
+)
+EVERY: dict[str, dict] = {
+    "subs": {"loss": "subs", "schedule": "cosine"},
+    "subs of N steps": {"loss": "subs", "loss_steps": 8},
+    "d3pm absorbing": {"loss": "d3pm", "loss_steps": 8},
+    "d3pm uniform": {"loss": "d3pm", "loss_steps": 8, "process": "uniform", "time_conditioned": True},
+    "sedd absorbing": {"loss": "score-entropy", "parametrisation": "scaled-score"},
+    "sedd absorbing with time": {"loss": "score-entropy", "parametrisation": "score", "time_conditioned": True},
+    "posterior by score entropy": {"loss": "score-entropy"},
+    "sedd uniform": {
+        "loss": "score-entropy",
+        "process": "uniform",
+        "parametrisation": "score",
+        "schedule": "geometric",
+        "time_conditioned": True,
+        "time_input": "log-odds",
+    },
+    "uniform posterior by score entropy": {"loss": "score-entropy", "process": "uniform", "time_conditioned": True},
+    "leave-one-out by score entropy": {
+        "loss": "score-entropy",
+        "process": "uniform",
+        "time_conditioned": True,
+        "parametrisation": "leave-one-out",
+        "schedule": "geometric",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [
+        ({"process": "gaussian"}, "process must be one of absorbing, uniform"),
+        ({"loss": "mse"}, "loss must be one of any-order, subs, d3pm, score-entropy"),
+        ({"parametrisation": "noise"}, "parametrisation must be one of posterior, leave-one-out, score, scaled-score"),
+        ({"time_input": "step"}, "time_input must be one of fraction, total-noise, log-odds"),
+        ({"process": "uniform"}, "loss must be d3pm or score-entropy with process='uniform', got 'any-order'"),
+        ({"process": "uniform", "loss": "score-entropy"}, "time_conditioned must be True with process='uniform'"),
+        ({"loss": "subs", "parametrisation": "score"}, "parametrisation must be no score with loss='subs'"),
+        ({"loss": "score-entropy", "parametrisation": "score"}, "time_conditioned must be True with parametrisation"),
+        ({"loss": "d3pm"}, "loss_steps must be given with loss='d3pm'"),
+        ({"loss": "score-entropy", "loss_steps": 4}, "loss_steps is for d3pm and subs, got loss='score-entropy' and 4"),
+        ({"loss": "subs", "loss_steps": 0}, "loss_steps"),
+        ({"loss": "subs", "schedule": "quadratic"}, "schedule must be one of linear"),
+        ({"schedule": "cosine"}, "schedule must be linear with loss='any-order'"),
+        ({"kind": "ar", "process": "uniform"}, "process is for kind='mdm'"),
+        ({"kind": "ar", "loss": "subs"}, "loss is for kind='mdm'"),
+    ],
+)
+def test_bad_settings_are_named(options: dict, culprit: str) -> None:
+    with pytest.raises(ValueError, match=culprit):
+        TrainingConfig(steps=5, **options)
+
+
+def test_settings_name_the_losses() -> None:
+    def made(name: str) -> object:
+        return diffusion_loss(dataclasses.replace(SHORT, **EVERY[name]), 4)
+
+    subs, d3pm, sedd = made("subs of N steps"), made("d3pm uniform"), made("sedd uniform")
+    assert isinstance(subs, Subs)
+    assert subs.num_steps == 8
+    assert isinstance(d3pm, DiscreteTime)
+    assert (d3pm.process, d3pm.num_steps) == (Uniform(4), 8)
+    assert isinstance(sedd, DenoisingScoreEntropy)
+    assert sedd.schedule == diffusion_loss(dataclasses.replace(SHORT, loss="subs", schedule="geometric"), 4).schedule  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="loss must be subs, d3pm or score-entropy, got 'any-order'"):
+        diffusion_loss(SHORT, 4)
+
+
+@pytest.mark.parametrize("name", list(EVERY))
+def test_an_untrained_network_has_the_loss_of_a_uniform_guess(name: str) -> None:
+    """A network whose output is zero guesses uniformly, and what its loss must then be is known."""
+    config = dataclasses.replace(SHORT, **EVERY[name], time_sampling="systematic")
+    tokens = LANGUAGE.sample(4000, 12, generator=torch.Generator().manual_seed(0))
+
+    def zero(noisy: Tensor, time: Tensor, at: Tensor) -> Tensor:
+        return torch.zeros(int(at.sum()), 4)
+
+    losses = training_losses(zero, tokens, config, 4, torch.Generator().manual_seed(1))
+    assert losses.shape == (4000,)
+    if name in (
+        "sedd absorbing with time",
+        "sedd uniform",
+        "uniform posterior by score entropy",
+        "d3pm uniform",
+        "leave-one-out by score entropy",
+    ):
+        assert torch.isfinite(losses).all()  # these say something else than the uniform law when they say zero
+    else:
+        expected = torch.log(torch.tensor(4.0))
+        spread = float(losses.std()) / 4000**0.5
+        assert spread < 0.15
+        assert abs(float(losses.mean()) - expected) < 5 * spread + 1e-6  # false alarm 6e-7 each; the seed is fixed
+
+
+@pytest.mark.parametrize("name", ["subs", "d3pm absorbing", "sedd absorbing", "sedd uniform"])
+def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(name: str, tmp_path: Path) -> None:
+    config = dataclasses.replace(SHORT, **EVERY[name])
+    whole = train(LANGUAGE, 8, config)
+    saving = dataclasses.replace(config, checkpoint_dir=str(tmp_path), checkpoint_every=5)
+
+    class Stop(Exception):
+        pass
+
+    def stop(record: object) -> None:
+        if record.step == 10:  # type: ignore[attr-defined]
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(LANGUAGE, 8, saving, progress=stop)
+    resumed = train(LANGUAGE, 8, saving)
+    pairs = zip(resumed.network.state_dict().values(), whole.network.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert resumed.held_out == whole.held_out
+    with pytest.raises(ValueError, match="another run: its "):
+        train(LANGUAGE, 8, dataclasses.replace(SHORT, checkpoint_dir=str(tmp_path)))
+
+
+def test_a_checkpoint_from_before_these_settings_is_still_good(tmp_path: Path) -> None:
+    config = dataclasses.replace(SHORT, checkpoint_dir=str(tmp_path))
+    done = train(LANGUAGE, 8, config)
+    tensors, header = read_tensors(tmp_path / FILE_NAME)
+    for name in ("process", "loss", "parametrisation", "schedule", "loss_steps", "time_input"):
+        assert name in header["run"]
+        del header["run"][name]
+    write_tensors(tmp_path / FILE_NAME, tensors, json.loads(json.dumps(header)))
+    again = train(LANGUAGE, 8, config, progress=lambda record: pytest.fail("a finished run trains no more"))
+    assert again.held_out == done.held_out
+    with pytest.raises(ValueError, match="another run: its loss is 'any-order', this run's is 'subs'"):
+        train(LANGUAGE, 8, dataclasses.replace(config, loss="subs"))
+
+
+def paired_excess(config: TrainingConfig, network: Network, oracle: Denoiser) -> float:
+    """What a network's bound is above that of the truth, nats per token: the same times and noise for both."""
+    loss, generator = diffusion_loss(config, 4), torch.Generator().manual_seed(3)
+    tokens = LANGUAGE.sample(2000, 12, generator=generator)
+    time = loss.times(*tokens.shape, generator=generator)
+    noisy = loss.noise(tokens, time, generator=generator)
+    level, at = 1 - loss.alpha(time), loss.positions(noisy)
+
+    def truth(noisy: Tensor, level: Tensor, at: Tensor) -> Tensor:
+        law = oracle(noisy, level, at).double()
+        alpha = (1 - level)[at.nonzero()[:, 0]]
+        return law if loss.output == "log-posterior" else log_score(law, noisy[at], alpha, loss.process, "posterior")
+
+    with torch.no_grad():
+        models = (network_output(network, loss, config), truth)
+        mine, exact = (loss.value(model(noisy, level, at), tokens, noisy, time).double().mean() for model in models)
+    return float(mine - exact) / 12
+
+
+@pytest.mark.parametrize("name", ["d3pm uniform", "sedd absorbing", "sedd uniform", "leave-one-out by score entropy"])
+def test_a_small_network_learns(name: str) -> None:
+    config = dataclasses.replace(
+        SHORT, **EVERY[name], steps=300, batch_size=32, hidden_size=None, rotary_base=30.0, learning_rate=5e-3,
+        local_start=True, held_out=512,
+    )  # fmt: skip
+    result = train(LANGUAGE, 12, config)
+    uniform = config.process == "uniform"
+    oracle = UniformOracle(LANGUAGE) if uniform else Oracle(LANGUAGE)
+    untrained = paired_excess(config, lambda noisy, time, at: torch.zeros(int(at.sum()), 4), oracle)
+    assert untrained > 0.4
+    assert 0 < paired_excess(config, result.network, oracle) < 0.2 * untrained
+    assert result.gap is not None
+    assert result.gap.high > 0  # nobody beats the entropy
+
+    # As a denoiser it knows the neighbours: nearer to the truth than what the own token and the frequencies say.
+    assert isinstance(result.model, NoisyNetworkDenoiser if uniform else NetworkDenoiser)
+    generator = torch.Generator().manual_seed(4)
+    tokens = LANGUAGE.sample(400, 12, generator=generator)
+    process = diffusion_loss(config, 4).process
+    noisy = process.add_noise(tokens, 0.6, generator=generator)
+    level = torch.full((len(noisy),), 0.4, dtype=torch.float64)
+    frequencies = (tokens.flatten().bincount(minlength=4) / tokens.numel()).double().expand(*noisy.shape, 4)
+    alone = process.from_leave_one_out(noisy, frequencies, 0.6)
+    truth = oracle(noisy, level)
+
+    def distance(law: Tensor) -> float:
+        terms = torch.where(truth > -torch.inf, truth.exp() * (truth - law), 0).sum(-1)
+        return float(terms[diffusion_loss(config, 4).positions(noisy)].mean())
+
+    assert distance(result.model(noisy, level).double()) < 0.5 * distance(alone.log())
+
+
+def test_draws_of_a_sequence_are_averaged() -> None:
+    network = fresh_network(SHORT.network(4))  # its output is zero
+    tokens = LANGUAGE.sample(300, 12, generator=torch.Generator().manual_seed(0))
+    config = dataclasses.replace(SHORT, **EVERY["subs"])
+
+    def losses(draws: int) -> Tensor:
+        generator = torch.Generator().manual_seed(1)
+        return sequence_losses(network, tokens, config=config, draws=draws, generator=generator)
+
+    one, many = losses(1), losses(16)
+    assert one.shape == many.shape == (300,)
+    assert float(many.std()) < 0.4 * float(one.std())  # a quarter, were the draws independent
+    assert abs(float(many.mean()) - math.log(4)) < 5 * float(many.std()) / 300**0.5  # false alarm 6e-7; fixed seed
+
+
+def test_draws_belong_to_their_sequence() -> None:
+    class Favourite(torch.nn.Module):
+        """Says token 0 everywhere: the loss of a sequence grows with its other tokens."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(5, 1)
+            self.config = SHORT.network(4)
+
+        def forward(self, noisy: Tensor, time: Tensor, at: Tensor) -> Tensor:
+            return torch.tensor([9.0, 0.0, 0.0, 0.0]).expand(int(at.sum()), 4)
+
+    tokens = torch.randint(4, (60, 12), generator=torch.Generator().manual_seed(0))
+    config = dataclasses.replace(SHORT, **EVERY["d3pm absorbing"])
+    found = sequence_losses(Favourite(), tokens, config=config, draws=200, generator=torch.Generator().manual_seed(1))  # type: ignore[arg-type]
+    expected = 9.0 * (tokens > 0).double().mean(1)  # every position is revealed once
+    assert float(torch.corrcoef(torch.stack((found, expected)))[0, 1]) > 0.8
