@@ -36,7 +36,8 @@ def main(experiment: Experiment[C], argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None for those of the process.
 
     Returns:
-        0; 1 if a cell failed (the others are kept); 2 for arguments that cannot work; 130 after Ctrl-C.
+        0; 1 if a cell failed (the others are kept) or its results violate what ought to be true; 2 for arguments that
+        cannot work; 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = _program()
@@ -89,7 +90,9 @@ def _run(experiment: Experiment[C], arguments: list[str], program: str) -> int:
             "same command tries again",
             file=sys.stderr,
         )
-    return 1 if results.failures else 0
+    for violation in results.violations:
+        print(violation, file=sys.stderr)
+    return 1 if results.failures or results.violations else 0
 
 
 def build_parser(experiment: Experiment[C], preset: str, program: str) -> ArgumentParser:

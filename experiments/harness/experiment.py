@@ -34,11 +34,13 @@ class Results:
         table: The tidy table of all finished cells, in the order of the cells.
         failures: The cells that failed.
         files: Everything written for people: tables, run.json, figures.
+        violations: What the finished cells contradict, one line each.
     """
 
     table: pandas.DataFrame
     failures: tuple[Outcome, ...]
     files: tuple[Path, ...]
+    violations: tuple[str, ...] = ()
 
 
 def _no_figures(table: pandas.DataFrame, config: Any, folder: Path) -> Sequence[Path]:
@@ -47,6 +49,10 @@ def _no_figures(table: pandas.DataFrame, config: Any, folder: Path) -> Sequence[
 
 def _plain_table(table: pandas.DataFrame, config: Any) -> str:
     return summary(table).text()
+
+
+def _no_violations(table: pandas.DataFrame, config: Any) -> Sequence[str]:
+    return ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Experiment(Generic[C]):
         cells: The cells of a configuration, in the order of the table. It raises ValueError for what cannot work.
         table: The table that matters as text, from the tidy table.
         figures: Draws into the folder and returns the paths; called when all cells are finished.
+        violations: What the tidy table contradicts that ought to be true, one line each; the command prints them as
+            errors and exits 1.
     """
 
     name: str
@@ -68,6 +76,7 @@ class Experiment(Generic[C]):
     cells: Callable[[C], Sequence[Cell]]
     table: Callable[[pandas.DataFrame, C], str] = _plain_table
     figures: Callable[[pandas.DataFrame, C, Path], Sequence[Path]] = _no_figures
+    violations: Callable[[pandas.DataFrame, C], Sequence[str]] = _no_violations
 
     @property
     def default_preset(self) -> str:
@@ -160,4 +169,5 @@ class Experiment(Generic[C]):
         files.append(folder / "run.json")
         if not failures:
             files.extend(self.figures(table, config, folder))
-        return Results(table, failures, tuple(files))
+        violations = tuple(self.violations(table, config)) if len(table) else ()
+        return Results(table, failures, tuple(files), violations)

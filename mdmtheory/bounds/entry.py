@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from languages import Language
 from languages.estimate import Estimate
 
 Kind = Literal["bound", "identity", "rate", "observation"]
@@ -105,6 +106,10 @@ class Verdict:
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.kind != "observation" and all(part.relation == "beside" for part in self.comparisons):
+            raise ValueError(f"{self.id}: a {self.kind} must claim something, or its check could not fail")
+
     @property
     def left(self) -> Estimate:
         """The computed side of the main part."""
@@ -173,9 +178,29 @@ class Entry(abc.ABC):
     def instances(self) -> Iterator[Mapping[str, Any]]:
         """Arguments of `check` for a few small, fast instances."""
 
-    def verdicts(self) -> list[Verdict]:
-        """The verdicts on the default instances."""
-        return [self.check(**arguments) for arguments in self.instances()]
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        """Arguments of `check` for a language of the reader's choice.
+
+        Raises:
+            ValueError: The entry is about instances of its own.
+        """
+        raise ValueError(f"{self.id} does not apply: it is about instances of its own")
+
+    def verdicts(self, language: Language | None = None, length: int | None = None) -> list[Verdict]:
+        """The verdicts on the default instances, or on a language at a length.
+
+        Args:
+            language: None for the default instances.
+            length: L; goes with a language.
+
+        Raises:
+            ValueError: The language does not fulfil the assumptions; one of language and length without the other.
+        """
+        if language is None or length is None:
+            if language is not None or length is not None:
+                raise ValueError(f"language and length go together, got {language!r} and {length!r}")
+            return [self.check(**arguments) for arguments in self.instances()]
+        return [self.check(**arguments) for arguments in self.instances_of(language, length)]
 
     def verdict(self, instance: str, *comparisons: Comparison, notes: Sequence[str] = ()) -> Verdict:
         """A verdict of this entry."""
@@ -199,14 +224,19 @@ def claimed(value: float, *, unit: str, law: str = "") -> Estimate:
     return Estimate(float(value), float(value), float(value), "bound", law, unit)
 
 
-def measured_order(errors: Sequence[float]) -> float:
+def limiting(value: float, *, unit: str, law: str = "") -> Estimate:
+    """A limit or an order read off exact numbers at N, 2N, 4N …; no interval, so that it cannot excuse a claim."""
+    return Estimate(float(value), float(value), float(value), "extrapolated", law, unit)
+
+
+def measured_order(errors: Sequence[float], *, rounding: float = 0.0) -> float:
     """Order of convergence from signed errors at N, 2N, 4N …: the steepest fall between any two of them.
 
     An order seen nowhere refutes a claim; one error that crosses zero by chance does not. Infinite where the last
-    error is zero.
+    error is zero, or so small that it is `rounding`.
     """
     sizes = [abs(error) for error in errors]
-    if sizes[-1] == 0:
+    if sizes[-1] <= rounding:
         return math.inf
     return max(
         math.log2(sizes[early] / sizes[late]) / (late - early) if sizes[early] and sizes[late] else -math.inf

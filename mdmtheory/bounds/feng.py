@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 from scipy import optimize
 from torch import Tensor
 
-from languages import Estimate, HMMLanguage, Language, NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages import Estimate, HMMLanguage, Language, NGramLanguage, copy_pairs, language_from
 from languages.checks import check_count, check_fraction
 from languages.information import InformationCurve, information_curve
 from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
-from mdmtheory.bounds.sides import affordable, describe, h_of
+from mdmtheory.bounds.sides import SMALL_HMM, affordable, describe, h_of
 from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers.schemes import Bernoulli
@@ -45,16 +45,17 @@ class FengTer(Entry):
             epsilon: ε; from ¼ on the bound says nothing, as 4ε log V exceeds any path KL a token.
             denoiser: A learned denoiser; None for the exact one.
         """
-        self.require(isinstance(language, NGramLanguage), f"{language!r} is no n-gram")
+        self.require(isinstance(language, NGramLanguage), f"{language.name} is no n-gram")
         assert isinstance(language, NGramLanguage)
         order, vocab_size = language.order, language.vocab_size
         self.require(order >= 2, "n - 1 = 0: a 1-gram needs one step")
         self.require(vocab_size >= 2, "one token alone has no entropy")
         self.require(0 < epsilon < 1, f"epsilon must lie in (0, 1), got {epsilon}")
         length = check_count("length", length)
-        curve, parts = information_curve(language, length), []
+        curve, parts, counts, scales = information_curve(language, length), [], [], []
         for exponent, who in ((order + 0.5, "n+1/2 [S]"), (float(order), "n, as quoted by Li and Cai [2]")):
-            steps = math.ceil((order - 1) / epsilon**exponent)
+            scales.append((order - 1) / epsilon**exponent)
+            counts.append(steps := math.ceil(scales[-1]))
             self.require(steps <= _MOST_STEPS, f"epsilon = {epsilon} asks for {steps} steps")
             if denoiser is None:
                 value, error = _uniform_path_kl(curve, steps), 0.0
@@ -64,18 +65,25 @@ class FengTer(Entry):
                 error = enumeration.learning_error(denoiser, language, length, scheme).maximum.value
             left = Estimate.exact(value / length, law="path", unit="nats a token")
             right = claimed(error + 4 * epsilon * math.log(vocab_size), unit="nats a token", law="path")
-            parts.append(Comparison(f"log TER gap, N = {steps} (exponent {who})", left, "<=", right))
+            parts.append(Comparison(f"log TER gap, exponent {who}", left, "<=", right))
         enough = _fewest_steps(curve, length * 4 * epsilon * math.log(vocab_size))
-        scale = (order - 1) / epsilon ** (order + 0.5)
-        notes = [f"N = {enough} would do without learning error: constant {enough / scale:.3g} in O((n-1)/eps^(n+1/2))"]
+        constants = " and ".join(f"{enough / scale:.3g}" for scale in scales)
+        notes = [
+            f"N = {counts[0]} and {counts[1]}",
+            f"N = {enough} would do without learning error: constants {constants} in O((n-1)/eps^exponent)",
+        ]
         return self.verdict(describe(language, length, f"epsilon={epsilon}", denoiser), *parts, notes=notes)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain = random_ngram(2, 8, seed=1, prune_below=0.05)
+        chain = language_from("2-gram")
         yield {"language": chain, "length": 128, "epsilon": 0.03}
-        yield {"language": random_ngram(3, 3, seed=0, prune_below=0.1), "length": 8, "epsilon": 0.1}
-        small = random_ngram(2, 2, seed=0)
+        yield {"language": language_from("3-gram:vocab=3,seed=0,prune=0.1"), "length": 8, "epsilon": 0.1}
+        small = language_from("2-gram:vocab=2,seed=0,prune=0")
         yield {"language": small, "length": 4, "epsilon": 0.24, "denoiser": PerturbedOracle(small, 0.05, kind="tilt")}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        for epsilon in (0.1, 0.2):
+            yield {"language": language, "length": length, "epsilon": epsilon}
 
 
 class FengSerUpper(Entry):
@@ -98,7 +106,7 @@ class FengSerUpper(Entry):
             delta: δ in (0, 1).
             denoiser: A learned denoiser; None for the exact one.
         """
-        self.require(isinstance(language, (HMMLanguage, NGramLanguage)), f"{language!r} is no hidden Markov model")
+        self.require(isinstance(language, (HMMLanguage, NGramLanguage)), f"{language.name} is no hidden Markov model")
         self.require(0 < check_fraction("delta", delta) < 1, f"delta must lie strictly between 0 and 1, got {delta}")
         self.require(affordable(language, length), f"V={language.vocab_size}, L={length} is too large to enumerate")
         budget = -math.log1p(-delta) / 2
@@ -112,17 +120,27 @@ class FengSerUpper(Entry):
             self.require(error <= allowed * (1 + 1e-9), f"eps_learning is {error:.4g}, at most {allowed:.4g} will do")
         left = enumeration.law(used, length, scheme).sequence_error_rate(language)
         right = claimed(delta, unit="probability", law="marginal")
-        part = Comparison(f"SER, N = {steps}", left, "<=", right)
-        return self.verdict(describe(language, length, f"delta={delta}", denoiser), part)
+        enough = next(n for n in range(1, steps + 1) if n == steps or self._rate(used, language, length, n) <= delta)
+        notes = [f"N = {enough} would do"]
+        instance = describe(language, length, f"delta={delta}", f"N={steps}", denoiser)
+        return self.verdict(instance, Comparison("SER", left, "<=", right), notes=notes)
+
+    @staticmethod
+    def _rate(denoiser: Denoiser, language: Language, length: int, steps: int) -> float:
+        return enumeration.law(denoiser, length, Bernoulli.uniform(steps)).sequence_error_rate(language).value
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        hidden = random_hmm(3, 3, seed=5, prune_below=0.3)
-        pairs = copy_pairs(3)
+        hidden = language_from(SMALL_HMM)
+        pairs = language_from("copy-pairs:symbols=3")
         yield {"language": hidden, "length": 4, "delta": 0.2}
         yield {"language": pairs, "length": 4, "delta": 0.2}
         for language in (hidden, pairs):
             worst = PerturbedOracle(language, -math.log1p(-0.2) / 8)
             yield {"language": language, "length": 4, "delta": 0.2, "denoiser": worst}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        for delta in (0.1, 0.5):
+            yield {"language": language, "length": length, "delta": delta}
 
 
 class FengSerLower(Entry):

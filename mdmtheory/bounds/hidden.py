@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from languages import Estimate, HMMLanguage, Language, NGramLanguage, random_hmm, random_ngram
+from languages import Estimate, HMMLanguage, Language, NGramLanguage, language_from
 from languages.checks import check_count, check_fraction
-from languages.constructions import slow_topics
 from languages.information import information_curve
 from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
-from mdmtheory.bounds.sides import describe, h_prime_of, pieces, step_costs
+from mdmtheory.bounds.sides import SMALL_HMM, describe, h_prime_of, pieces, step_costs
 
 Schedule = Literal["constant", "exponential-then-constant"]
 
@@ -38,7 +37,7 @@ class HmmDtc(Entry):
             length: L.
             switch: p; None for the largest probability of leaving a state.
         """
-        self.require(isinstance(language, HMMLanguage), f"{language!r} is no hidden Markov model")
+        self.require(isinstance(language, HMMLanguage), f"{language.name} is no hidden Markov model")
         assert isinstance(language, HMMLanguage)
         states = language.num_states
         actual = float((1 - language.transition.diagonal()).max())
@@ -62,9 +61,13 @@ class HmmDtc(Entry):
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
         for switch in (0.02, 0.3):
-            yield {"language": slow_topics(2, switch=switch, words=2), "length": 6}
-        yield {"language": slow_topics(2, switch=0.1, words=1), "length": 10, "switch": 0.2}
-        yield {"language": slow_topics(3, switch=0.05, words=1, overlap=0.1), "length": 7}
+            yield {"language": language_from(f"topics:topics=2,switch={switch},words=2,moves=any"), "length": 6}
+        sure, vague = "topics:topics=2,switch=0.1,words=1,moves=any", "topics:topics=3,switch=0.05,words=1,overlap=0.1"
+        yield {"language": language_from(sure), "length": 10, "switch": 0.2}
+        yield {"language": language_from(f"{vague},moves=any"), "length": 7}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        yield {"language": language, "length": length}
 
 
 class DmitrievMask(Entry):
@@ -131,10 +134,14 @@ class DmitrievMask(Entry):
         return self.verdict(describe(language, length, f"{schedule} steps of {step:g}"), *parts, notes=notes)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain, hidden = random_ngram(2, 8, seed=1, prune_below=0.05), random_hmm(3, 3, seed=5, prune_below=0.3)
+        chain, hidden = language_from("2-gram"), language_from(SMALL_HMM)
         for schedule in ("constant", "exponential-then-constant"):
             yield {"language": chain, "length": 128, "step": 0.1, "schedule": schedule}
             yield {"language": hidden, "length": 6, "step": 0.5, "schedule": schedule}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        for schedule in ("constant", "exponential-then-constant"):
+            yield {"language": language, "length": length, "step": 0.1, "schedule": schedule}
 
 
 def _times(step: float, schedule: Schedule, start: float, stop: float) -> NDArray[np.float64]:

@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from languages import Estimate, Language, NGramLanguage, copy_pairs, random_hmm, random_ngram
-from languages.constructions import deterministic_cycle, parity_blocks
+from languages import Estimate, Language, NGramLanguage, language_from
 from languages.information import information_curve
 from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
-from mdmtheory.bounds.sides import affordable, describe, enumerated_path_kl
+from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, enumerated_path_kl
 from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers.policies import Confidence, Policy
@@ -58,11 +57,15 @@ class SerKl(Entry):
         return self.verdict(describe(language, length, sampler, denoiser), *parts)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain = random_ngram(2, 3, seed=0, prune_below=0.2)
+        chain = language_from(SMALL_CHAIN)
         yield {"language": chain, "length": 5, "sampler": Bernoulli.uniform(3)}
         yield {"language": chain, "length": 4, "sampler": Confidence(2), "denoiser": PerturbedOracle(chain, 0.05)}
-        yield {"language": random_hmm(3, 3, seed=5, prune_below=0.3), "length": 4, "sampler": FixedSizes([2, 2])}
-        yield {"language": copy_pairs(3), "length": 4, "sampler": Bernoulli([0.5, 0.5])}
+        yield {"language": language_from(SMALL_HMM), "length": 4, "sampler": FixedSizes([2, 2])}
+        yield {"language": language_from("copy-pairs:symbols=3"), "length": 4, "sampler": Bernoulli([0.5, 0.5])}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        for sampler in (Bernoulli.uniform(4), Confidence(2)):
+            yield {"language": language, "length": length, "sampler": sampler}
 
 
 class PathOverMarginal(Entry):
@@ -96,18 +99,22 @@ class PathOverMarginal(Entry):
             assert isinstance(scheme, FixedSizes)
             spread = _spread(language, length, scheme)
             strict, why = spread > 1e-3, f"p(x|tau) varies with tau by a factor of up to {math.exp(spread):.4g}"
-        path = Estimate(right.value, right.value, right.value, "exact", "marginal", "nats")
-        part = Comparison("marginal KL against path KL", left, "<" if strict else "==", path, tolerance=1e-6)
+        what = "marginal KL below path KL" if strict else "marginal KL equal to path KL"
+        part = Comparison(what, left, "<" if strict else "==", right, tolerance=1e-6)
         return self.verdict(describe(language, length, scheme), part, notes=[why])
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain = random_ngram(2, 3, seed=0, prune_below=0.2)
+        chain = language_from(SMALL_CHAIN)
         for scheme in (Bernoulli.uniform(2), Bernoulli.uniform(16), FixedSizes([2, 2])):
             yield {"language": chain, "length": 4, "scheme": scheme}
-        yield {"language": NGramLanguage([0.2, 0.8]), "length": 4, "scheme": Bernoulli.uniform(3)}
-        for language in (parity_blocks(4), deterministic_cycle(3)):
-            yield {"language": language, "length": 4, "scheme": FixedSizes([1, 3])}
-            yield {"language": language, "length": 4, "scheme": Bernoulli.uniform(3)}
+        yield {"language": NGramLanguage([0.2, 0.8], name="coin"), "length": 4, "scheme": Bernoulli.uniform(3)}
+        for name in ("parity:block=4", "cycle:symbols=3"):
+            yield {"language": language_from(name), "length": 4, "scheme": FixedSizes([1, 3])}
+            yield {"language": language_from(name), "length": 4, "scheme": Bernoulli.uniform(3)}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        for scheme in (Bernoulli.uniform(4), FixedSizes([length // 2, length - length // 2])):
+            yield {"language": language, "length": length, "scheme": scheme}
 
 
 class Fhs(Entry):
@@ -115,8 +122,8 @@ class Fhs(Entry):
 
     id = "fhs"
     statement = "first-hitting sampler: L evaluations give the continuous-time law exactly, with an exact denoiser q"
-    citation = "2409.02908"
-    trust = ("P",)
+    citation = "2409.02908; the distance to a grid of N steps derived here"
+    trust = ("P", "D")
     kind = "identity"
     assumptions = "V^L small enough to enumerate; a denoiser that ignores the time"
 
@@ -159,10 +166,13 @@ class Fhs(Entry):
         return self.verdict(describe(language, length, denoiser), *parts)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain, hidden = random_ngram(2, 3, seed=0, prune_below=0.2), random_hmm(3, 3, seed=5, prune_below=0.3)
+        chain, hidden = language_from(SMALL_CHAIN), language_from(SMALL_HMM)
         yield {"language": chain, "length": 5}
         yield {"language": hidden, "length": 4}
         yield {"language": chain, "length": 4, "denoiser": PerturbedOracle(chain, 0.05)}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        yield {"language": language, "length": length}
 
 
 def _spread(language: Language, length: int, scheme: FixedSizes) -> float:

@@ -13,6 +13,9 @@ from mdmtheory.exact import enumeration
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Scheme
 
+SMALL_CHAIN = "2-gram:vocab=3,seed=0,prune=0.2"
+SMALL_HMM = "hmm:states=3,vocab=3,seed=5,prune=0.3,concentration=1"
+"""Languages on which several entries are checked by enumeration."""
 _MOST_NODES = 64
 """Gauss nodes an interval; exact for polynomials of degree 127."""
 

@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from languages import Estimate, Language, copy_pairs, random_hmm, random_ngram
+from languages import Estimate, Language, language_from
 from languages.checks import check_count, check_fraction
-from languages.constructions import mds_code
 from languages.information import InformationCurve, information_curve
 from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
-from mdmtheory.bounds.sides import affordable, curve_of, describe, enumerated_path_kl
+from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, curve_of, describe, enumerated_path_kl
 from mdmtheory.denoisers import Denoiser, PerturbedOracle
 from mdmtheory.exact import enumeration
 from mdmtheory.exact.optimal import fixed_size_path_kl
@@ -52,10 +51,13 @@ class CclExact(Entry):
         return self.verdict(describe(language, length, scheme), part)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        yield {"language": random_ngram(2, 3, seed=0, prune_below=0.2), "length": 5, "sizes": [2, 0, 3]}
-        yield {"language": random_hmm(3, 3, seed=5, prune_below=0.3), "length": 5, "sizes": [1, 1, 3]}
-        yield {"language": copy_pairs(3), "length": 4, "sizes": [2, 2]}
-        yield {"language": mds_code(3, 4, 2), "length": 4, "sizes": [1, 3]}
+        yield {"language": language_from(SMALL_CHAIN), "length": 5, "sizes": [2, 0, 3]}
+        yield {"language": language_from(SMALL_HMM), "length": 5, "sizes": [1, 1, 3]}
+        yield {"language": language_from("copy-pairs:symbols=3"), "length": 4, "sizes": [2, 2]}
+        yield {"language": language_from("mds:field=3,length=4,dimension=2"), "length": 4, "sizes": [1, 3]}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        yield from _sizes(language, length)
 
 
 class _FromCorrelation(Entry):
@@ -110,14 +112,20 @@ class _FromCorrelation(Entry):
         return self.verdict(f"{name}, L={length}, epsilon={epsilon:.4g}, {self.quantity} <= {known:.4g}", *parts)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain = random_ngram(2, 8, seed=1, prune_below=0.05)
+        chain = language_from("2-gram")
         for epsilon in (1.0, 10.0, 40.0):
             yield {"language": chain, "length": 256, "epsilon": epsilon}
         yield {"language": chain, "length": 256, "epsilon": 10.0, "upper": 200.0}
         # All information comes with one token: the worst case.
-        for field, size, dimension in ((11, 12, 1), (11, 12, 11), (5, 6, 3)):
-            code = mds_code(field, size, dimension)
-            yield {"language": code, "length": size, "epsilon": self.known(curve_of(code, size)) / 1.5}
+        for field, size, dimension, share in ((11, 12, 1, 2.0), (11, 12, 11, 2.0), (5, 6, 4, 1.0)):
+            code = language_from(f"mds:field={field},length={size},dimension={dimension}")
+            yield {"language": code, "length": size, "epsilon": self.known(curve_of(code, size)) / share}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        known = self.known(curve_of(language, length))
+        self.require(known > 1e-9, f"the {self.quantity} is zero: one step is exact")
+        for share in (2, 8, 32):
+            yield {"language": language, "length": length, "epsilon": known / share}
 
 
 class CclTc(_FromCorrelation):
@@ -239,10 +247,20 @@ class LiCai(Entry):
         return self.verdict(describe(language, length, scheme, denoiser), *parts)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        chain = random_ngram(2, 3, seed=0, prune_below=0.2)
+        chain = language_from(SMALL_CHAIN)
         yield {"language": chain, "length": 6, "sizes": [3, 1, 2]}
         for kind in ("leak", "tilt"):
             wrong = PerturbedOracle(chain, 0.02, kind=kind)
             yield {"language": chain, "length": 6, "sizes": [3, 1, 2], "denoiser": wrong}
-        yield {"language": random_ngram(2, 8, seed=1, prune_below=0.05), "length": 256, "sizes": [8] * 32}
-        yield {"language": mds_code(3, 4, 2), "length": 4, "sizes": [2, 2]}
+        yield {"language": language_from("2-gram"), "length": 256, "sizes": [8] * 32}
+        yield {"language": language_from("mds:field=3,length=4,dimension=2"), "length": 4, "sizes": [2, 2]}
+
+    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+        yield from _sizes(language, length)
+
+
+def _sizes(language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+    """Two steps, and steps of two positions."""
+    for size in (-(-length // 2), 2):
+        sizes = [min(size, length - done) for done in range(0, length, size)]
+        yield {"language": language, "length": length, "sizes": sizes}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -161,3 +162,20 @@ def test_a_run_leaves_what_it_promises(toy, tmp_path, capsys):
 def test_equal_cells_count_once(toy, tmp_path):
     assert toy.main(toy.TOY, ["--out", str(tmp_path), "--steps", "1", "1", "--languages", "2-gram", "2-gram"]) == 0
     assert len(read_results(tmp_path)) == 3
+
+
+def test_what_results_violate_is_named_and_ends_in_one(toy, tmp_path, capsys):
+    """The table and the files are there all the same, and a second run, which reuses every cell, says it again."""
+    experiment = dataclasses.replace(
+        toy.TOY,
+        violations=lambda table, config: [f"violated: {n} steps" for n in table["steps"].unique() if n > config.limit],
+    )
+    for _ in range(2):
+        assert toy.main(experiment, ["--out", str(tmp_path), "--limit", "2"]) == 1
+        printed = capsys.readouterr()
+        assert printed.err.splitlines()[-1] == "violated: 4 steps"
+        assert str(tmp_path / "toy.png") in printed.out
+    assert toy.main(experiment, ["--out", str(tmp_path), "--limit", "4"]) == 0
+    assert "violated" not in capsys.readouterr().err
+    results = experiment.run(toy.ToyConfig(limit=1), tmp_path)
+    assert results.violations == ("violated: 2 steps", "violated: 4 steps")

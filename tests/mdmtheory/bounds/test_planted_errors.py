@@ -19,7 +19,7 @@ import torch
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.constructions import slow_topics
 from languages.information import ConflictCurve, InformationCurve
-from mdmtheory.bounds import LEDGER, bernoulli, feng, hidden, laws, policies, total_correlation
+from mdmtheory.bounds import LEDGER, bernoulli, conflicts, feng, hidden, laws, policies, total_correlation
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.exact import asymptotics, enumeration, markov, optimal
 from mdmtheory.samplers.policies import Confidence, EntropyBudget
@@ -233,6 +233,28 @@ FAULTS = [
         markov,
         "sequence_error_rate",
         scaled(0.99),
+    ),
+    Fault(
+        "density g instead of its root",
+        "conflict-law",
+        {"language": CHAIN, "length": 4, "steps": 16},
+        conflicts,
+        "density_reveal",
+        lambda right: lambda density, steps: right(lambda t: density(t) ** 2, steps),
+    ),
+    Fault(
+        "optimal reveals that are the uniform ones",
+        "conflict-law",
+        {"language": CHAIN, "length": 4, "steps": 16},
+        conflicts,
+        "lowest_sequence_error_reveal",
+        lambda right: (
+            lambda language, length, steps: type(
+                "Uniform",
+                (),
+                {"sequence_error_rate": float(markov.sequence_error_rate(language, length, [1 / steps] * steps))},
+            )
+        ),
     ),
     Fault(
         "kappa with 1/D^3 in place of 1/(D(D-1)(D-2))",

@@ -72,6 +72,7 @@ class Timed:
         ("sqrt-rule", {"language": parity_blocks(4), "length": 4}, "h' falls"),
         ("conflict-law", {"language": FULL, "length": 4}, "contradict"),
         ("conflict-law", {"language": parity_blocks(4), "length": 4, "steps": 0}, "steps"),
+        ("conflict-law", {"language": copy_pairs(3), "length": 4, "steps": 2}, "N = 2 is few: SER is 0.556"),
         (
             "conflict-law",
             {"language": random_hmm(3, 3, seed=5, prune_below=0.3), "length": 8},
