@@ -13,9 +13,10 @@ from torch import Tensor
 from languages.checks import check_tokens
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.networks.weights import load_network, save_network
+from mdmtheory.networks.wrapped import WrappedNetwork
 
 
-class NetworkDenoiser:
+class NetworkDenoiser(WrappedNetwork):
     """A trained network as a sampler sees it: see `mdmtheory.denoisers.protocol.Denoiser`.
 
     Attributes:
@@ -35,22 +36,7 @@ class NetworkDenoiser:
             raise ValueError(
                 "network must be bidirectional (config.causal=False); CausalLanguageModel takes causal ones"
             )
-        self.network = network.eval()
-
-    @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.network.config.vocab_size
-
-    @property
-    def mask_id(self) -> int:
-        """The id that marks a hole."""
-        return self.network.config.mask_id
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights live."""
-        return self.network.embedding.weight.device
+        super().__init__(network)
 
     @torch.no_grad()
     def __call__(
@@ -93,11 +79,6 @@ class NetworkDenoiser:
         one_hot = torch.full((len(ids), self.vocab_size), -torch.inf, device=self.device).scatter_(1, ids, 0.0)
         log_probs[revealed] = one_hot
         return log_probs
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the network to `device` and return the denoiser."""
-        self.network.to(device)
-        return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and config to one safetensors file."""

@@ -16,9 +16,10 @@ from mdmtheory.diffusion.parametrisations import Parametrisation, check_parametr
 from mdmtheory.diffusion.processes import Uniform
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.networks.weights import load_network, read_tensors, write_tensors
+from mdmtheory.networks.wrapped import WrappedNetwork
 
 
-class NoisyNetworkDenoiser:
+class NoisyNetworkDenoiser(WrappedNetwork):
     """A trained network as a sampler sees it under uniform noise: what it says of x_0 at every token of x_t.
 
     Attributes:
@@ -49,23 +50,9 @@ class NoisyNetworkDenoiser:
         check_parametrisation(parametrisation)
         if check_fraction("least_alpha", least_alpha) in (0.0, 1.0):
             raise ValueError(f"least_alpha must lie strictly between 0 and 1, got {least_alpha!r}")
-        self.network, self.parametrisation = network.eval(), parametrisation
+        super().__init__(network)
+        self.parametrisation: Parametrisation = parametrisation
         self.least_alpha, self.least_prob = least_alpha, check_fraction("least_prob", least_prob)
-
-    @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.network.config.vocab_size
-
-    @property
-    def mask_id(self) -> int:
-        """V, an id that no noisy token has."""
-        return self.network.config.mask_id
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights live."""
-        return self.network.embedding.weight.device
 
     @torch.no_grad()
     def __call__(
@@ -105,11 +92,6 @@ class NoisyNetworkDenoiser:
             law = law.exp().clamp(min=self.least_prob).log().log_softmax(-1)
         law = torch.where(clean[:, None], F.one_hot(noisy, self.vocab_size).double().log(), law)
         return law if at is not None else law.view(*tokens.shape, self.vocab_size)
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the network to `device` and return the denoiser."""
-        self.network.to(device)
-        return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights, config and parametrisation to one safetensors file, which `load_network` reads too."""

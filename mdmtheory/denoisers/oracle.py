@@ -7,10 +7,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.language import Language
+from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.prompts import refuse_impossible
 
 
-class Oracle:
+class Oracle(LanguageDenoiser):
     """The exact conditionals q(x_i | revealed tokens) of a language as a denoiser.
 
     A sampler that errs asks about contexts of probability zero, where no conditional exists and the convention of
@@ -25,21 +26,6 @@ class Oracle:
         self.language = language
         self._tally: Tensor
         self.reset()
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of tokens."""
-        return self.language.vocab_size
-
-    @property
-    def mask_id(self) -> int:
-        """The id that marks a hole."""
-        return self.language.mask_id
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the language."""
-        return self.language.device
 
     @torch.no_grad()
     def __call__(

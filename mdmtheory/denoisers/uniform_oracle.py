@@ -11,6 +11,7 @@ from languages.inference.chains import DenseChain, HiddenChain
 from languages.inference.noisy import noisy_log_law
 from languages.language import Language
 from languages.ngram import NGramLanguage
+from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.prompts import refuse_impossible
 from mdmtheory.diffusion.processes import Uniform
 
@@ -18,7 +19,7 @@ MOST_DENSE = 256
 """Contexts of an n-gram up to which dense products beat sparse ones."""
 
 
-class UniformOracle:
+class UniformOracle(LanguageDenoiser):
     """The exact posterior p(x_0^i | x_t) of a language whose tokens are redrawn uniformly with probability 1 − α.
 
     It is a `Denoiser` that reads noisy tokens and needs the time. Tokens that are known to be free of noise, those of a
@@ -42,21 +43,6 @@ class UniformOracle:
         self._chain = _chain_of(language)
         self._fallback = None if language.parent is None else type(self)(language.parent, leave_one_out=leave_one_out)
         self.language, self.leave_one_out = language, leave_one_out
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of tokens."""
-        return self.language.vocab_size
-
-    @property
-    def mask_id(self) -> int:
-        """The id of a position that nothing is known of: V."""
-        return self.language.mask_id
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the language."""
-        return self.language.device
 
     @torch.no_grad()
     def __call__(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -13,9 +11,10 @@ from languages.checks import check_count, check_tokens
 from mdmtheory.diffusion.losses import causal_inputs
 from mdmtheory.networks.cache import KeyValueCache
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.networks.wrapped import WrappedNetwork
 
 
-class CausalLanguageModel:
+class CausalLanguageModel(WrappedNetwork):
     """The law p(x) = Π p(x_i | x_1 … x_{i−1}) of a causal network.
 
     Attributes:
@@ -33,27 +32,7 @@ class CausalLanguageModel:
         """
         if not network.config.causal:
             raise ValueError("network must be causal (config.causal=True); NetworkDenoiser takes bidirectional ones")
-        self.network = network.eval()
-
-    @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.network.config.vocab_size
-
-    @property
-    def mask_id(self) -> int:
-        """The id that starts a sequence; no complete sequence holds it."""
-        return self.network.config.mask_id
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights live."""
-        return self.network.embedding.weight.device
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the network to `device` and return the model."""
-        self.network.to(device)
-        return self
+        super().__init__(network)
 
     @torch.no_grad()
     def log_prob(self, tokens: Int[Tensor, "B L"], *, max_batch: int = 256) -> Float[Tensor, " B"]:
