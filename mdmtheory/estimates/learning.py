@@ -34,11 +34,15 @@ class LearningError:
         mean: ε_learning on average over the sampler's steps and positions, nats a token (= path_kl / L).
         maximum: The largest KL seen over the sampled contexts: a lower bound of the theorem's ε_learning, so its
             interval is open above.
+        leak: Σ −log of the mass that the conditionals leave on possible tokens, over the whole path, nats: what leaving
+            the language at one token costs; at most `path_kl`. To first order 1 − SER = (1 − SER of the exact
+            denoiser)·e^(−leak).
     """
 
     path_kl: Estimate
     mean: Estimate
     maximum: Estimate
+    leak: Estimate
 
 
 def estimate_learning_error(
@@ -82,7 +86,7 @@ def estimate_learning_error(
     shuffle = torch.rand(tokens.shape, dtype=torch.float64, device=tokens.device, generator=generator)
     hidden = shuffle.argsort(1).argsort(1) < torch.as_tensor(count, device=tokens.device)[:, None]
     time = torch.as_tensor(hidden_share, device=tokens.device)
-    totals, largest = np.empty(batch), 0.0
+    totals, leaks, largest = np.empty(batch), np.empty(batch), 0.0
     for start in range(0, batch, max_batch):
         rows = slice(start, start + max_batch)
         noisy = tokens[rows].masked_fill(hidden[rows], language.mask_id)
@@ -90,10 +94,12 @@ def estimate_learning_error(
         learned = denoiser(noisy, time=time[rows], at=hidden[rows]).to(torch.float64)
         kl = torch.where(exact.isneginf(), 0.0, exact.exp() * (exact - learned)).sum(-1).clamp(min=0.0)
         row = hidden[rows].nonzero()[:, 0]
-        per_row = torch.zeros(noisy.shape[0], dtype=torch.float64, device=tokens.device).index_add_(0, row, kl)
-        totals[rows] = per_row.cpu().numpy() * weight[rows]
+        leak = -torch.where(exact.isneginf(), -torch.inf, learned).logsumexp(-1).clamp(max=0.0)
+        for sums, terms in ((totals, kl), (leaks, leak)):
+            per_row = torch.zeros(noisy.shape[0], dtype=torch.float64, device=tokens.device).index_add_(0, row, terms)
+            sums[rows] = per_row.cpu().numpy() * weight[rows]
         largest = max(largest, float(kl.max()))
     path = Estimate.from_samples(totals, law="path", unit="nats")
     maximum = Estimate(largest, largest, float("inf"), "monte-carlo", "learned", "nats")
     mean = dataclasses.replace(path.scaled(1 / length), law="learned")
-    return LearningError(path, mean, maximum)
+    return LearningError(path, mean, maximum, Estimate.from_samples(leaks, law="path", unit="nats"))
