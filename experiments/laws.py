@@ -19,7 +19,7 @@ from experiments.harness import Cell, Experiment, main
 from experiments.harness.report import summary
 from experiments.synthetic.cell import content_digest
 from experiments.synthetic.config import SyntheticConfig
-from experiments.synthetic.laws_cell import LawsCell, has_laws
+from experiments.synthetic.laws.cells import LawsCell, has_laws
 
 if TYPE_CHECKING:
     import pandas
@@ -142,7 +142,7 @@ def _constants(table: pandas.DataFrame) -> str:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """Both laws against steps, one panel a language."""
-    from experiments.synthetic.laws_figure import draw_laws
+    from experiments.synthetic.laws.figure import draw_laws
 
     return draw_laws(table, folder, config.languages)
 

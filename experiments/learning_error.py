@@ -7,8 +7,8 @@ the truth. `python -m experiments.learning_error` takes a few minutes on two CPU
 
 The column `source` says how a number was come by. TER and path KL: "exact denoiser", "predicted" (that, plus the
 learning part: an identity), "measured". SER: "exact denoiser", "first order" (an approximation), "reweighted" (an
-identity), "bound", "measured"; see `experiments.synthetic.learning_measures`. Schedules: see
-`experiments.synthetic.learning_schedules`.
+identity), "bound", "measured"; see `experiments.synthetic.learning_error.measures`. Schedules: see
+`experiments.synthetic.learning_error.schedules`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from experiments.harness import Cell, Experiment, main
 from experiments.synthetic.cell import content_digest
 from experiments.synthetic.config import SyntheticConfig
-from experiments.synthetic.learning_cell import LearningCell
-from experiments.synthetic.learning_exact import EnumeratedCell
+from experiments.synthetic.learning_error.cells import LearningCell
+from experiments.synthetic.learning_error.exact import EnumeratedCell
 
 if TYPE_CHECKING:
     import pandas
@@ -201,15 +201,15 @@ def cells(config: Config) -> Sequence[Cell]:
 
 def report(table: pandas.DataFrame, config: Config) -> str:
     """ε against the knobs, predicted against measured, the recommended schedule against the best."""
-    from experiments.synthetic.learning_report import learning_report
+    from experiments.synthetic.learning_error.report import learning_report
 
     return learning_report(table, config)
 
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """ε against the knobs, predicted against measured, and the curve of the network with its schedule."""
-    from experiments.synthetic.learning_figures import draw_knobs, draw_predictions
-    from experiments.synthetic.learning_schedules_figure import draw_schedules
+    from experiments.synthetic.learning_error.figures import draw_knobs, draw_predictions
+    from experiments.synthetic.learning_error.schedules_figure import draw_schedules
 
     return [
         *draw_knobs(table, folder, config),

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from experiments.harness import Cell, Experiment, ExperimentConfig, main
 from experiments.synthetic.cell import content_digest
-from experiments.synthetic.ledger_cell import LedgerCell, code_digest, ledger
-from experiments.synthetic.ledger_report import ledger_report, violations
+from experiments.synthetic.ledger.cells import LedgerCell, code_digest, ledger
+from experiments.synthetic.ledger.report import ledger_report, violations
 
 if TYPE_CHECKING:
     import pandas
@@ -99,7 +99,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """How tight each bound is."""
-    from experiments.synthetic.ledger_figure import draw_tightness
+    from experiments.synthetic.ledger.figure import draw_tightness
 
     return draw_tightness(table, folder)
 

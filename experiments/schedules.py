@@ -18,7 +18,7 @@ from experiments.harness import Cell, Experiment, main
 from experiments.harness.report import aligned, summary
 from experiments.synthetic.cell import content_digest
 from experiments.synthetic.config import SyntheticConfig
-from experiments.synthetic.schedules_cell import SchedulesCell
+from experiments.synthetic.schedules.cells import SchedulesCell
 
 if TYPE_CHECKING:
     import pandas
@@ -144,7 +144,7 @@ def _needed(table: pandas.DataFrame) -> str:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """The schedules themselves, and the steps they need relative to uniform ones."""
-    from experiments.synthetic.schedules_figure import draw_schedules, draw_steps_needed
+    from experiments.synthetic.schedules.figure import draw_schedules, draw_steps_needed
 
     return [
         *draw_schedules(table, folder, config.languages, config.shown),

@@ -19,7 +19,7 @@ from experiments.harness.report import summary
 from experiments.synthetic.cell import content_digest
 from experiments.synthetic.config import SyntheticConfig
 from experiments.synthetic.oracle_samples import OracleCell
-from experiments.synthetic.sequence_errors import TARGET, ExponentCell, SequenceErrorCell, has_calculator
+from experiments.synthetic.ser_vs_steps.cells import TARGET, ExponentCell, SequenceErrorCell, has_calculator
 
 if TYPE_CHECKING:
     import pandas
@@ -199,7 +199,7 @@ def proportional(table: pandas.DataFrame, config: Config) -> pandas.DataFrame:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """SER against steps; SER against length at N = C·L."""
-    from experiments.synthetic.sequence_errors_figure import draw_linear_steps, draw_sequence_errors
+    from experiments.synthetic.ser_vs_steps.figure import draw_linear_steps, draw_sequence_errors
 
     paths = draw_sequence_errors(
         table, folder, config.languages, config.lengths, {*config.steps, *config.sample_steps}, config.sample_steps

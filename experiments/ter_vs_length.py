@@ -18,9 +18,9 @@ from experiments.harness import Cell, Experiment, main
 from experiments.harness.report import aligned, summary
 from experiments.synthetic.cell import content_digest
 from experiments.synthetic.config import SyntheticConfig
-from experiments.synthetic.long_chains import serves
 from experiments.synthetic.published import STEPS, TER_INCREASE_PERCENT, PublishedCell
-from experiments.synthetic.three_laws import ChainLawsCell, SampledLawsCell
+from experiments.synthetic.ter_vs_length.cells import ChainLawsCell, SampledLawsCell
+from experiments.synthetic.ter_vs_length.long_chains import serves
 
 if TYPE_CHECKING:
     import pandas
@@ -99,7 +99,7 @@ def cells(config: Config) -> Sequence[Cell]:
 
 def report(table: pandas.DataFrame, config: Config) -> str:
     """TER increases beside the paper's, exponents in N and L, the match of each law, and what follows."""
-    from experiments.synthetic.law_answers import answer, exponents, matches
+    from experiments.synthetic.ter_vs_length.answers import answer, exponents, matches
 
     increase = table[table["metric"].isin(["ter_increase", "ter_increase_first_order"])].copy()
     increase[["value", "low", "high"]] *= 100
@@ -124,7 +124,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """TER increase against steps with the ratio to the paper's below, and against length."""
-    from experiments.synthetic.three_laws_figure import draw_against_length, draw_against_steps
+    from experiments.synthetic.ter_vs_length.figure import draw_against_length, draw_against_steps
 
     return [*draw_against_steps(table, folder, config.languages), *draw_against_length(table, folder, config.languages)]
 

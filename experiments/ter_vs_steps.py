@@ -139,7 +139,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:
     """TER increase and SER against steps."""
-    from experiments.synthetic.steps_figure import draw_steps_figures
+    from experiments.synthetic.ter_vs_steps.figure import draw_steps_figures
 
     return draw_steps_figures(table, folder, config.languages)
 

@@ -27,8 +27,8 @@ from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes,
 
 MOST_WORK = 3e11
 """Multiply–adds of the gap recursion beyond which it is left to extrapolation: some twenty seconds of two cores."""
-MOST_PRODUCTS = 1e9
-"""Products of an enumeration, over all rounds, beyond which it is not asked: likewise."""
+MOST_PRODUCTS = 2e8
+"""Products of an enumeration, over all rounds, beyond which it is not asked: some ten seconds."""
 SMALL = "enumeration serves small V^L"
 ALTERNATIVES = {
     ("ser", "marginal"): "mdmtheory.estimates.estimate_sequence_error_rate, from samples",

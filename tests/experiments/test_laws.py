@@ -11,7 +11,7 @@ import torch
 
 from experiments.harness.tables import read_results
 from experiments.laws import EXPERIMENT, PRESETS, Config, main
-from experiments.synthetic.laws_cell import LawsCell, generative_excess
+from experiments.synthetic.laws.cells import LawsCell, generative_excess
 from languages import language_from
 from languages.information import conflict_curve, information_curve
 from mdmtheory.denoisers import Oracle

@@ -16,10 +16,10 @@ import torch
 
 from experiments.harness.tables import read_results
 from experiments.learning_error import EXPERIMENT, PRESETS, Config, cells, main
-from experiments.synthetic.learning_cell import LearningCell
-from experiments.synthetic.learning_exact import EnumeratedCell
-from experiments.synthetic.learning_measures import first_order, kl_bound, reweighted
-from experiments.synthetic.learning_schedules import TrueCurve, schedule_rows, true_curve, uniform_steps
+from experiments.synthetic.learning_error.cells import LearningCell
+from experiments.synthetic.learning_error.exact import EnumeratedCell
+from experiments.synthetic.learning_error.measures import first_order, kl_bound, reweighted
+from experiments.synthetic.learning_error.schedules import TrueCurve, schedule_rows, true_curve, uniform_steps
 from languages import Estimate, language_from, random_ngram
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.estimates import path_log_prob

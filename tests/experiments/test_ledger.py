@@ -15,9 +15,9 @@ import pytest
 from experiments.harness import COLUMNS
 from experiments.harness.tables import read_results
 from experiments.ledger import EXPERIMENT, PRESETS, Config, cells, main
-from experiments.synthetic.ledger_cell import LedgerCell, code_digest
-from experiments.synthetic.ledger_figure import draw_tightness
-from experiments.synthetic.ledger_report import ledger_report, sides, violations
+from experiments.synthetic.ledger.cells import LedgerCell, code_digest
+from experiments.synthetic.ledger.figure import draw_tightness
+from experiments.synthetic.ledger.report import ledger_report, sides, violations
 from languages import Estimate
 from mdmtheory.bounds import LEDGER, Comparison, Entry
 from mdmtheory.bounds.entry import claimed
@@ -314,7 +314,7 @@ def test_the_summary_says_how_tight_claims_are():
 
 def test_the_figure_shows_bounds_alone(tmp_path, monkeypatch):
     drawn = []
-    from experiments.synthetic import ledger_figure
+    from experiments.synthetic.ledger import figure as ledger_figure
 
     save = ledger_figure.save_figure
 

@@ -13,7 +13,7 @@ from scipy import integrate
 
 from experiments.harness.tables import read_results
 from experiments.schedules import EXPERIMENT, PRESETS, Config, cells, main
-from experiments.synthetic.schedule_families import longest_within
+from experiments.synthetic.schedules.families import longest_within
 from languages import language_from
 from languages.information import conflict_curve, information_curve
 from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes
@@ -158,7 +158,7 @@ def test_uniform_is_best_for_copy_pairs_among_bernoulli_schedules(smoke):
 
 def test_sampled_curves_have_intervals_that_hold_the_truth():
     """A 2-gram passed off as any language: 15 intervals of 95 %, twelve misses are out of the question (1e-13)."""
-    from experiments.synthetic import schedule_curves
+    from experiments.synthetic.schedules import curves as schedule_curves
 
     language = language_from("2-gram:vocab=3,prune=0.1")
     generator = torch.Generator().manual_seed(0)

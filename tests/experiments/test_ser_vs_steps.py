@@ -13,9 +13,9 @@ from reference.marginal_law import marginal_law
 
 from experiments.harness.tables import read_results
 from experiments.ser_vs_steps import EXPERIMENT, PRESETS, cells, linear_steps, main, proportional, report
-from experiments.synthetic import sequence_errors
 from experiments.synthetic.oracle_samples import OracleCell
-from experiments.synthetic.sequence_errors import (
+from experiments.synthetic.ser_vs_steps import cells as sequence_errors
+from experiments.synthetic.ser_vs_steps.cells import (
     ExponentCell,
     SequenceErrorCell,
     block_size,

@@ -14,11 +14,11 @@ from reference.brute_force import BruteNGram, sequences
 from reference.marginal_law import joint, marginal_law
 
 from experiments.harness.tables import read_results
-from experiments.synthetic import law_answers
-from experiments.synthetic.law_fits import all_matches, fits, match, power_law, series
-from experiments.synthetic.long_chains import SHORT, LongChain, _forms, cross_entropy, serves
 from experiments.synthetic.published import TER_INCREASE_PERCENT
-from experiments.synthetic.three_laws import FIRST_ORDER, ChainLawsCell, SampledLawsCell, difference
+from experiments.synthetic.ter_vs_length import answers as law_answers
+from experiments.synthetic.ter_vs_length.cells import FIRST_ORDER, ChainLawsCell, SampledLawsCell, difference
+from experiments.synthetic.ter_vs_length.fits import all_matches, fits, match, power_law, series
+from experiments.synthetic.ter_vs_length.long_chains import SHORT, LongChain, _forms, cross_entropy, serves
 from experiments.ter_vs_length import EXPERIMENT, PRESETS, Config, cells, main
 from languages import Estimate, language_from
 from languages.information import conflict_curve

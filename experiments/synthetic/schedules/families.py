@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.synthetic.schedule_curves import ScheduleCurves, Weights
+from experiments.synthetic.schedules.curves import ScheduleCurves, Weights
 from languages import Estimate, Language
 from languages.information import is_first_order
 from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes

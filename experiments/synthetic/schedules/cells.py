@@ -13,7 +13,7 @@ from experiments.synthetic.cell import LanguageCell, describe_size
 from experiments.synthetic.path_law import ter_increase
 
 if TYPE_CHECKING:
-    from experiments.synthetic.schedule_families import ScheduleFamilies
+    from experiments.synthetic.schedules.families import ScheduleFamilies
     from languages import Estimate
 
 MOST_STEPS = 1 << 13
@@ -53,8 +53,8 @@ class SchedulesCell(LanguageCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """All families, one after the other; `workdir` is not needed."""
-        from experiments.synthetic.schedule_curves import schedule_curves
-        from experiments.synthetic.schedule_families import ScheduleFamilies
+        from experiments.synthetic.schedules.curves import schedule_curves
+        from experiments.synthetic.schedules.families import ScheduleFamilies
 
         language = self.build()
         curves = schedule_curves(language, self.length, self.sequences, self.generator())

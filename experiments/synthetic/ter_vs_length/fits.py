@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from experiments.synthetic.three_laws import FIRST_ORDER
+from experiments.synthetic.ter_vs_length.cells import FIRST_ORDER
 
 if TYPE_CHECKING:
     import pandas

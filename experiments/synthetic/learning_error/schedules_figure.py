@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.figures import draw_estimates, house_style, log_steps, new_figure
-from experiments.synthetic.learning_figures import KNOWN, by_length, colors, common_legend, save
-from experiments.synthetic.learning_report import networks_of
+from experiments.synthetic.learning_error.figures import KNOWN, by_length, colors, common_legend, save
+from experiments.synthetic.learning_error.report import networks_of
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from experiments.harness.report import aligned, format_value
-from experiments.synthetic.ledger_cell import REFUSED
+from experiments.synthetic.ledger.cells import REFUSED
 
 if TYPE_CHECKING:
     import pandas

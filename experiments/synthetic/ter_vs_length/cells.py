@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from experiments.harness import Row
 from experiments.synthetic.cell import LanguageCell, describe_size
-from experiments.synthetic.long_chains import SHORT, LongChain, cross_entropy
 from experiments.synthetic.path_law import path_kls, ter_increase
+from experiments.synthetic.ter_vs_length.long_chains import SHORT, LongChain, cross_entropy
 
 if TYPE_CHECKING:
     from languages import Estimate, Language

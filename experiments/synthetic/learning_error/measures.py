@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from experiments.synthetic.path_law import path_kls, ter_increase
-from experiments.synthetic.sequence_errors import has_calculator, sequence_error_rates
+from experiments.synthetic.ser_vs_steps.cells import has_calculator, sequence_error_rates
 from languages import Estimate
 from mdmtheory.denoisers import NetworkDenoiser, Oracle
 from mdmtheory.diffusion.schedules import uniform_reveal
@@ -39,7 +39,7 @@ from mdmtheory.samplers import plans, sample
 
 if TYPE_CHECKING:
     from experiments.harness import Row
-    from experiments.synthetic.learning_cell import LearningCell
+    from experiments.synthetic.learning_error.cells import LearningCell
     from languages import Language
 
 FEWEST_EFFECTIVE = 32

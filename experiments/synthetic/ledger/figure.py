@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.harness.figures import house_style, new_figure, save_figure
-from experiments.synthetic.ledger_report import says_nothing, sides
+from experiments.synthetic.ledger.report import says_nothing, sides
 
 if TYPE_CHECKING:
     import pandas

@@ -129,8 +129,8 @@ class LearningCell(NetworkCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Train and measure."""
-        from experiments.synthetic.learning_measures import error_rows, predicted_and_measured
-        from experiments.synthetic.learning_schedules import schedule_rows
+        from experiments.synthetic.learning_error.measures import error_rows, predicted_and_measured
+        from experiments.synthetic.learning_error.schedules import schedule_rows
 
         language = self.build()
         model = self.train(language, workdir)

@@ -18,8 +18,8 @@ from experiments.harness.figures import (
     new_figure,
     save_figure,
 )
-from experiments.synthetic.law_fits import LAWS, all_matches, fits, series
 from experiments.synthetic.published import STEPS
+from experiments.synthetic.ter_vs_length.fits import LAWS, all_matches, fits, series
 
 if TYPE_CHECKING:
     import pandas

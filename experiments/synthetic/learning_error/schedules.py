@@ -28,7 +28,7 @@ from mdmtheory.exact.optimal import Curve, best_reveal, density_reveal
 
 if TYPE_CHECKING:
     from experiments.harness import Row
-    from experiments.synthetic.learning_cell import LearningCell
+    from experiments.synthetic.learning_error.cells import LearningCell
 
 Weights = NDArray[np.float64]
 FINE = 2049

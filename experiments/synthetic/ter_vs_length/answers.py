@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from experiments.synthetic.law_fits import LAWS, PowerLaw, all_matches, fits, series
+from experiments.synthetic.ter_vs_length.fits import LAWS, PowerLaw, all_matches, fits, series
 
 if TYPE_CHECKING:
     import pandas

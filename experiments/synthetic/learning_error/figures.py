@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.figures import draw_estimates, house_style, log_steps, log_values, new_figure, save_figure
-from experiments.synthetic.learning_report import networks_of
+from experiments.synthetic.learning_error.report import networks_of
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.harness import Row
-from experiments.synthetic.learning_cell import NetworkCell
+from experiments.synthetic.learning_error.cells import NetworkCell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class EnumeratedCell(NetworkCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Train and enumerate."""
-        from experiments.synthetic.learning_measures import first_order, kl_bound
+        from experiments.synthetic.learning_error.measures import first_order, kl_bound
         from languages import Estimate
         from mdmtheory.denoisers import Oracle
         from mdmtheory.exact import enumeration

@@ -1,0 +1,1 @@
+"""Path against marginal law: its cells and figures."""

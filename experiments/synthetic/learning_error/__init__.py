@@ -1,0 +1,1 @@
+"""What a trained network adds: its cells, measures, report and figures."""

@@ -1,0 +1,1 @@
+"""The theorem ledger as an experiment: its cells, report and figure."""

@@ -1,0 +1,1 @@
+"""Sampler families at equal network calls: their settings, cells, comparison and figures."""

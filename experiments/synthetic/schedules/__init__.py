@@ -1,0 +1,1 @@
+"""Families of schedules: what they are, their cells and figures."""

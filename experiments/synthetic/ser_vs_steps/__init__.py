@@ -1,0 +1,1 @@
+"""SER against the number of steps: its cells and figures."""

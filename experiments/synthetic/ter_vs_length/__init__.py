@@ -1,0 +1,1 @@
+"""The paper's table under three laws: its cells, fits, answers and figures."""

@@ -1,0 +1,1 @@
+"""TER and SER against the number of steps: its figure."""
