@@ -133,18 +133,18 @@ def report(table: pandas.DataFrame, config: Config) -> str:
 
 
 def _errors(table: pandas.DataFrame) -> list[str]:
-    """One table a language and length: budgets across, samplers by their mean ratio to ancestral sampling."""
-    from experiments.synthetic.samplers.comparison import compared, mean_ratio, same_law
+    """One table a language and length: budgets across, samplers by their median ratio to ancestral sampling."""
+    from experiments.synthetic.samplers.comparison import compared, median_ratio, same_law
 
     parts = []
     for (language, length), rows in compared(table).groupby(["language", "length"], sort=False):
         budgets = sorted(set(rows["budget"]))
         lines = []
-        for name, one in sorted(same_law(rows), key=lambda pair: mean_ratio(pair[1])):
+        for name, one in sorted(same_law(rows), key=lambda pair: median_ratio(pair[1])):
             at = {row["budget"]: row for row in one.to_dict("records")}
             cells = [_error(at[budget]) if budget in at else "" for budget in budgets]
             lines.append([name, one["group"].iloc[0], *cells])
-        title = f"{language}, L = {length}: SER × ratio to ancestral @ calls made; best mean ratio first"
+        title = f"{language}, L = {length}: SER × ratio to ancestral @ calls made; best median ratio first"
         head = ["sampler", "kind", *(f"{budget} calls" for budget in budgets)]
         parts.append(f"{title}\n{aligned([head, *lines])}")
     return parts

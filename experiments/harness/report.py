@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas
 
 PLACES = ("language", "length", "denoiser", "sampler", "metric", "law", "method", "unit")
+NOTHING = 1e-9
+"""Half-width, relative to its number, of an interval that is not worth printing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +78,16 @@ def summary(table: pandas.DataFrame, *, across: str = "steps", places: Sequence[
 def format_value(value: float, low: float, high: float, method: str) -> str:
     """Format a number as far as its interval lets it be known.
 
-    Exact and published numbers keep four digits. Others are rounded to two digits of their interval:
-    "v ± h" where the interval is symmetric, else "v [low, high]". A bound reads "≤ high", "≥ low" or "[low, high]".
+    Exact and published numbers keep four digits, and so do those whose interval is mere rounding. Others are rounded to
+    two digits of their interval: "v ± h" where the interval is symmetric, else "v [low, high]". A bound reads "≤ high",
+    "≥ low" or "[low, high]".
     """
     if method == "bound":
         if math.isinf(high):
             return f"≥ {_digits(low)}"
         return f"≤ {_digits(high)}" if low <= 0 <= high else f"[{_digits(low)}, {_digits(high)}]"
     half = (high - low) / 2
-    if method not in ("monte-carlo", "extrapolated") or half == 0 or not math.isfinite(half):
+    if method not in ("monte-carlo", "extrapolated") or half <= NOTHING * abs(value) or not math.isfinite(half):
         return _digits(value)
     size = max(abs(value), half)
     exponent = math.floor(math.log10(size)) if size < 1e-3 or size >= 1e6 else 0

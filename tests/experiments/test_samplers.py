@@ -16,7 +16,7 @@ from experiments.harness.tables import read_results
 from experiments.samplers import EXPERIMENT, PRESETS, Config, cells, main, report
 from experiments.synthetic.samplers import cells as sampler_cell
 from experiments.synthetic.samplers.cells import ReferenceCell, SamplerCell, mean_calls
-from experiments.synthetic.samplers.comparison import answers, at_calls, compared, mean_ratio, same_law
+from experiments.synthetic.samplers.comparison import answers, at_calls, compared, median_ratio, same_law
 from experiments.synthetic.samplers.settings import OFF_BUDGET, Setting, equal_sizes, settings
 from languages import language_from
 from mdmtheory.denoisers import Oracle, UniformOracle
@@ -243,7 +243,7 @@ def test_ratios_at_equal_calls():
                         high=table["high"] * np.where(table["group"] == "reference", 2, 1))  # fmt: skip
     ends = compared(wide).set_index("sampler").loc["worse", ["ratio_low", "ratio_high"]].tolist()
     assert ends == pytest.approx([0.8, 4.8])
-    assert mean_ratio(compared(table)) == pytest.approx(math.sqrt(0.9))
+    assert median_ratio(compared(table)) == pytest.approx((0.45 + 2) / 2)
     points = pandas.Series([1.0, 2.0, 3.0]), pandas.Series([1.0, 0.25, 0.0])
     np.testing.assert_allclose(at_calls(*points, pandas.Series([1.5, 2.5, 3.0])), [1.5**-2, 0.125, 0])
 

@@ -13,7 +13,8 @@ from scipy import integrate
 
 from experiments.harness.tables import read_results
 from experiments.schedules import EXPERIMENT, PRESETS, Config, cells, main
-from experiments.synthetic.schedules.families import longest_within
+from experiments.synthetic.schedules.curves import schedule_curves
+from experiments.synthetic.schedules.families import ScheduleFamilies, longest_within
 from languages import language_from
 from languages.information import conflict_curve, information_curve
 from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes
@@ -174,6 +175,14 @@ def test_sampled_curves_have_intervals_that_hold_the_truth():
     assert (np.diff(sampled.h(grid)) >= 0).all()
     np.testing.assert_allclose(sampled.h(grid), exact.h(grid), atol=0.5)
     np.testing.assert_allclose(exact.h_prime(grid[1:-1]), np.gradient(exact.h(grid), grid)[1:-1], rtol=0.02, atol=0.02)
+
+
+def test_one_step_has_one_schedule():
+    """Where it always errs there is no gradient to follow, and none is needed."""
+    language = language_from("repeat:symbols=8")
+    families = ScheduleFamilies(language, 32, schedule_curves(language, 32, 2, torch.Generator()))
+    assert families.error("least-ser", 1).value == families.error("uniform", 1).value == 1
+    assert families.error("least-ser", 4).value < families.error("uniform", 4).value
 
 
 def test_longest_correlation_schedule_within_a_budget():

@@ -156,9 +156,7 @@ def _joined(names: list[str]) -> str:
     return " = ".join(names)
 
 
-def mean_ratio(rows: pandas.DataFrame) -> float:
-    """Geometric mean of the ratios, zero where one is; infinite where none is known."""
+def median_ratio(rows: pandas.DataFrame) -> float:
+    """Median of the ratios, which one budget at which nothing is lost does not decide; infinite where none is known."""
     ratios = rows.loc[np.isfinite(rows["ratio"]), "ratio"]
-    if not len(ratios):
-        return math.inf
-    return 0.0 if (ratios == 0).any() else float(np.exp(np.log(ratios).mean()))
+    return float(ratios.median()) if len(ratios) else math.inf

@@ -18,7 +18,7 @@ from experiments.harness.figures import (
     new_figure,
     save_figure,
 )
-from experiments.synthetic.samplers.comparison import ANCESTRAL, RANDOM, compared, mean_ratio, same_law
+from experiments.synthetic.samplers.comparison import ANCESTRAL, RANDOM, compared, median_ratio, same_law
 
 if TYPE_CHECKING:
     import pandas
@@ -98,7 +98,7 @@ def _figure(table: pandas.DataFrame, metric: str, languages: Sequence[str], labe
         verb = "errs least" if metric == "ser" else "has the least KL"
         title = f"Which sampler {verb} at equal network calls depends on the language"
         if len(set(winners)) == 1:
-            title = f"At equal network calls {winners[0]} {verb} on average"
+            title = f"At equal network calls {winners[0]} {verb}, by the median"
         known = "all exact" if set(rows["method"]) == {"exact"} else "with bars: estimates, 95 %; else exact"
         figure.suptitle(f"{title}\nL = {table['length'].iloc[0]}, exact denoiser; {known}")
         return save_figure(figure, path, title=title, description=DESCRIPTION)
@@ -110,7 +110,7 @@ def _panel(axes: Axes, rows: pandas.DataFrame, reference: pandas.DataFrame, styl
     winner = (math.inf, "")
     perfect = []
     for name, one in same_law(rows):
-        group, ratio = one["group"].iloc[0], mean_ratio(one)
+        group, ratio = one["group"].iloc[0], median_ratio(one)
         perfect += [f"{name} at {row['calls']:g}" for row in one[one["value"] <= 0].to_dict("records")]
         one = one[one["value"] > 0].sort_values("calls")
         if len(one) > 1:
@@ -136,7 +136,7 @@ def _panel(axes: Axes, rows: pandas.DataFrame, reference: pandas.DataFrame, styl
         draw_estimates(axes, one[one["method"] != "exact"], x="calls", **look)
         short = name if len(name) < 44 else name.split(" = ")[0] + " = …"
         handles.append(Line2D([], [], label=f"×{ratio:.2f} {short}", **look))
-    title = "mean ratio to ancestral"
+    title = "median ratio to ancestral"
     if perfect:
         title += f"\n(0: {'; '.join(perfect[:3])}{' …' if len(perfect) > 3 else ''} calls)"
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0, -0.2), "borderaxespad": 0}

@@ -62,7 +62,7 @@ class ScheduleFamilies:
                 self._lowest = functools.cache(
                     functools.partial(optimal.lowest_sequence_error_reveal, language, length)
                 )
-                self.bernoulli["least-ser"] = lambda n: self._lowest(n).reveal
+                self.bernoulli["least-ser"] = lambda n: np.ones(1) if n == 1 else self._lowest(n).reveal
         self.fixed: dict[str, Callable[[int], list[int]]] = {}
         if (z := curves.z) is not None:
             self.fixed = {
@@ -108,7 +108,7 @@ class ScheduleFamilies:
         """Exact SER of a family with N steps, None where `knows_error` says no."""
         if not self.knows_error(name, steps):
             return None
-        if name == "least-ser":
+        if name == "least-ser" and steps > 1:  # there is but one schedule of one step
             value = self._lowest(steps).sequence_error_rate
         elif self.closed_form is not None:
             value = self.closed_form.sequence_error_rate(self.length, self.bernoulli[name](steps))
