@@ -20,7 +20,7 @@ from experiments.synthetic.config import SyntheticConfig
 from experiments.synthetic.oracle_samples import OracleCell
 from experiments.synthetic.path_law import PathCell
 from experiments.synthetic.published import TER_INCREASE_PERCENT, PublishedCell
-from experiments.synthetic.trained_models import ModelCell
+from experiments.synthetic.trained_models import ModelCell, Network, training_config
 
 if TYPE_CHECKING:
     import pandas
@@ -32,8 +32,8 @@ class Config(SyntheticConfig):
 
     Attributes:
         steps: Numbers of sampling steps N for the exact denoiser.
-        models: Which networks to train: mdm, ar, both, or none.
-        model_steps: Numbers of sampling steps at which a trained MDM is measured.
+        models: Which networks to train: mdm, sedd-absorb, sedd-uniform, uniform (noise), d3pm-uniform, ar; or none.
+        model_steps: Numbers of sampling steps at which a trained diffusion model is measured.
         recipe: Training recipe: smoke, demo or paper.
         samples: Sequences sampled from the exact denoiser at each N.
         model_samples: Sequences sampled from a trained model at each N.
@@ -42,7 +42,7 @@ class Config(SyntheticConfig):
     """
 
     steps: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-    models: tuple[Literal["mdm", "ar", "none"], ...] = ("mdm", "ar")
+    models: tuple[Literal[Network, "none"], ...] = ("mdm", "ar")
     model_steps: tuple[int, ...] = (1, 4, 16, 64, 256)
     recipe: str = "demo"
     samples: int = 1024
@@ -51,7 +51,7 @@ class Config(SyntheticConfig):
     published: bool = False
 
     @property
-    def networks(self) -> tuple[Literal["mdm", "ar"], ...]:
+    def networks(self) -> tuple[Network, ...]:
         """The networks to train."""
         return tuple(kind for kind in self.models if kind != "none")
 
@@ -62,10 +62,8 @@ class Config(SyntheticConfig):
         self.check_counts("steps", *(["model_steps"] if self.networks else []))
         self.check_counts("samples", "model_samples", "path_samples", least=2)
         if self.networks:
-            from mdmtheory.training.recipes import recipe
-
-            for kind in self.networks:
-                recipe(self.recipe, kind)
+            for network in self.networks:
+                training_config(self.recipe, network)
 
 
 SMOKE = Config(
@@ -90,7 +88,10 @@ PAPER_ORACLE = Config(
 PAPER = dataclasses.replace(
     PAPER_ORACLE, models=("mdm", "ar"), model_steps=PAPER_ORACLE.steps, recipe="paper", model_samples=1024, samples=1024
 )
-PRESETS = {"demo": Config(), "smoke": SMOKE, "paper": PAPER, "paper-oracle": PAPER_ORACLE}
+NOISES = Config(
+    languages=("2-gram",), models=("mdm", "sedd-absorb", "sedd-uniform", "uniform"), steps=(1, 4, 16, 64, 256)
+)
+PRESETS = {"demo": Config(), "noises": NOISES, "smoke": SMOKE, "paper": PAPER, "paper-oracle": PAPER_ORACLE}
 
 
 def cells(config: Config) -> Sequence[Cell]:
@@ -108,7 +109,7 @@ def cells(config: Config) -> Sequence[Cell]:
                     *place,
                     kind,
                     config.recipe,
-                    config.model_steps if kind == "mdm" else (),
+                    () if kind == "ar" else config.model_steps,
                     config.model_samples,
                     config.path_samples,
                     device=config.device,

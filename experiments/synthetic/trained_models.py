@@ -1,4 +1,4 @@
-"""Trained networks laid over the exact numbers: a masked diffusion model or an autoregressive one."""
+"""Trained networks laid over the exact numbers: diffusion models of either noise, or an autoregressive one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from experiments.synthetic.path_law import path_kls, ter_increase
 
 if TYPE_CHECKING:
     from languages import Language
-    from mdmtheory.training import TrainingResult
+    from mdmtheory.training import TrainingConfig, TrainingResult
+
+Network = Literal["mdm", "sedd-absorb", "sedd-uniform", "uniform", "d3pm-uniform", "ar"]
+"""Networks that can be trained: an MDM with its usual loss, its variants (`mdmtheory.training.recipes`), and an AR."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +26,14 @@ class ModelCell(LanguageCell):
     """Train one network, then measure it at every number of steps.
 
     Attributes:
-        kind: "mdm" or "ar".
+        kind: Which network.
         recipe: Name of the training recipe (`mdmtheory.training.recipes`).
         steps: Numbers of uniform steps N at which an MDM is measured; an AR model has none.
         sequences: How many sequences are sampled at each.
         path_sequences: Sequences for the path law of the exact denoiser where it has to be estimated.
     """
 
-    kind: Literal["mdm", "ar"]
+    kind: Network
     recipe: str
     steps: tuple[int, ...]
     sequences: int
@@ -40,10 +43,9 @@ class ModelCell(LanguageCell):
         """Train, with checkpoints in `workdir`, and measure."""
         from languages import Estimate
         from mdmtheory.training import train
-        from mdmtheory.training.recipes import recipe
 
         language = self.build()
-        config = recipe(self.recipe, self.kind)
+        config = training_config(self.recipe, self.kind)
         config = dataclasses.replace(
             config,
             seed=self.random_seed,
@@ -54,8 +56,11 @@ class ModelCell(LanguageCell):
         result = train(language, self.length, config, progress=False if self.device == "cpu" else None)
         seconds = Estimate(result.seconds, result.seconds, result.seconds, "monte-carlo", "", "seconds")
         rows = [self.row(seconds, "training_seconds", denoiser=self.kind)]
-        measure = self._measure_ar if self.kind == "ar" else self._measure_mdm
-        return [*rows, *measure(language, result)]
+        if self.kind == "ar":
+            return [*rows, *self._measure_ar(language, result)]
+        if config.process == "uniform":
+            return [*rows, *self._measure_uniform(language, result)]
+        return [*rows, *self._measure_masks(language, result)]
 
     def _measure_ar(self, language: Language, result: TrainingResult) -> list[Row]:
         """The AR law is explicit: its KL is a mean of paired log-probabilities."""
@@ -78,7 +83,7 @@ class ModelCell(LanguageCell):
             *sample_rows(self, language, samples, seconds, **places),
         ]
 
-    def _measure_mdm(self, language: Language, result: TrainingResult) -> list[Row]:
+    def _measure_masks(self, language: Language, result: TrainingResult) -> list[Row]:
         """Path law: what sampling costs the exact denoiser, plus what the network's own error adds."""
         from mdmtheory.denoisers import NetworkDenoiser
         from mdmtheory.diffusion.schedules import uniform_reveal
@@ -90,7 +95,7 @@ class ModelCell(LanguageCell):
         exact = path_kls(language, self.length, self.steps, self.path_sequences, self.seed)
         rows = []
         for num_steps in self.steps:
-            places: dict[str, Any] = {"denoiser": "mdm", "sampler": "uniform", "steps": num_steps}
+            places: dict[str, Any] = {"denoiser": self.kind, "sampler": "uniform", "steps": num_steps}
             reveal = uniform_reveal(num_steps)
             error = estimate_learning_error(model, language, self.length, reveal, generator=generator)
             kl = exact[num_steps] + error.path_kl
@@ -106,18 +111,46 @@ class ModelCell(LanguageCell):
             rows += sample_rows(self, language, samples, time.perf_counter() - started, **places)
         return rows
 
+    def _measure_uniform(self, language: Language, result: TrainingResult) -> list[Row]:
+        """Under uniform noise no token is revealed for good: there is no path law, but samples can be judged."""
+        from mdmtheory.diffusion.processes import Uniform
+        from mdmtheory.samplers import sample
+        from mdmtheory.samplers.kernels import Ancestral
+
+        generator, rows = self.generator(), []
+        for num_steps in self.steps:
+            kernel = Ancestral(Uniform(language.vocab_size), num_steps)
+            started = time.perf_counter()
+            samples = sample(result.model, kernel, batch=self.sequences, length=self.length, generator=generator)  # type: ignore[arg-type]
+            seconds = time.perf_counter() - started
+            places: dict[str, Any] = {"denoiser": self.kind, "sampler": "ancestral, uniform", "steps": num_steps}
+            rows += sample_rows(self, language, samples, seconds, **places)
+        return rows
+
     def estimated_seconds(self) -> float:
         """Training time of the recipe, plus sampling, on one core of a laptop or on one accelerator."""
         from mdmtheory.training.recipes import estimated_seconds
 
         rounds = sum(min(n, self.length) for n in self.steps) or self.length
         sampling = 5.0 + rounds * self.sequences * self.length * (2e-6 if self.device == "cpu" else 1e-8)
-        return sampling + estimated_seconds(self.recipe, self.kind, self.length, on_cpu=self.device == "cpu")
+        kind = training_config(self.recipe, self.kind).kind
+        return sampling + estimated_seconds(self.recipe, kind, self.length, on_cpu=self.device == "cpu")
 
     def estimated_bytes(self) -> float:
         """Memory of torch, the network with its optimizer, and a fixed corpus of one byte a token if there is one."""
-        from mdmtheory.training.recipes import recipe
-
-        config = recipe(self.recipe, self.kind)
+        config = training_config(self.recipe, self.kind)
         corpus = config.num_sequences * self.length if config.data == "fixed" else 0
         return 1.0e9 + corpus
+
+
+def training_config(name: str, network: Network) -> TrainingConfig:
+    """The training run of a network.
+
+    Raises:
+        ValueError: An unknown recipe or network.
+    """
+    from mdmtheory.training.recipes import recipe
+
+    if network in ("mdm", "ar"):
+        return recipe(name, network)
+    return recipe(name, "mdm", variant=network)

@@ -15,6 +15,7 @@ from experiments.harness.tables import read_results
 from experiments.synthetic.oracle_samples import OracleCell
 from experiments.synthetic.path_law import PathCell
 from experiments.synthetic.published import TER_INCREASE_PERCENT, PublishedCell
+from experiments.synthetic.trained_models import ModelCell
 from experiments.ter_vs_steps import EXPERIMENT, PRESETS, Config, cells, main, report
 from languages import language_from
 from mdmtheory.diffusion.schedules import uniform_reveal
@@ -71,6 +72,18 @@ def test_a_second_run_reuses_every_cell(smoke, capsys):
     again = capsys.readouterr()
     assert "[1/" not in again.err
     assert again.out.splitlines()[:8] == printed.splitlines()[:8]
+
+
+@pytest.mark.parametrize(("network", "has_path"), [("sedd-absorb", True), ("sedd-uniform", False)])
+def test_networks_of_other_losses_and_noise(network, has_path, tmp_path):
+    """Masks have a path law, uniform noise has samples; both are judged, as what they are."""
+    rows = ModelCell("2-gram:vocab=3", "", 8, 0, network, "smoke", (2, 4), 64, 32).run(tmp_path)
+    found = {(row.metric, row.steps): row for row in rows}
+    assert {row.denoiser for row in rows} == {network}
+    assert (("ter_increase", 4) in found) is has_path
+    assert found["ser", 4].sampler == ("uniform" if has_path else "ancestral, uniform")
+    assert found["network_calls", 2].value <= 2
+    assert 0 < found["ser", 2].value <= 1
 
 
 def test_a_language_counted_from_a_text(tmp_path, capsys):

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-NAMES = {"oracle": "exact denoiser", "mdm": "trained MDM", "ar": "trained AR, one token a step"}
+NAMES = {
+    "oracle": "exact denoiser",
+    "mdm": "trained MDM",
+    "sedd-absorb": "trained SEDD-absorb",
+    "sedd-uniform": "trained SEDD-uniform",
+    "uniform": "trained on uniform noise",
+    "d3pm-uniform": "trained D3PM-uniform",
+    "ar": "trained AR, one token a step",
+}
 
 
 def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
@@ -73,11 +81,12 @@ def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     rows = table[table["metric"] == metric].copy()
     if metric == "ter_increase":
         rows[["value", "low", "high"]] *= 100
-    style = looks(["oracle", "mdm", "ar"])
+    style = looks(NAMES)
+    stepwise = [name for name in NAMES if name != "ar"]
     published = rows[rows["method"] == "published"]
     if len(published):
         draw_estimates(axes, published, label="the paper's trained MDM: published", **style["mdm"])
-    for denoiser in ("oracle", "mdm"):
+    for denoiser in stepwise:
         chosen = rows[(rows["denoiser"] == denoiser) & (rows["law"] == law)]
         for method in dict.fromkeys(chosen["method"]):
             part = chosen[chosen["method"] == method]
@@ -89,7 +98,7 @@ def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     label = f"{NAMES['ar']}: estimate, 95 %"
     for value, low, high in rows.loc[rows["denoiser"] == "ar", ["value", "low", "high"]].to_numpy("float64"):
         draw_level(axes, value, low, high, label=label, color=style["ar"]["color"])
-    steps = rows.loc[rows["denoiser"].isin(["oracle", "mdm"]), "steps"]
+    steps = rows.loc[rows["denoiser"].isin(stepwise), "steps"]
     log_steps(axes, [int(n) for n in steps.unique() if n == n])
     if metric == "ter_increase":
         log_values(axes, "")
