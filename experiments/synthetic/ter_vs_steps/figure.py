@@ -48,7 +48,8 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
         rows = table[table["length"] == length]
         name = "ter_vs_steps.png" if len(lengths) == 1 else f"ter_vs_steps_L{length}.png"
         with house_style():
-            figure, panels = new_figure(len(languages), 2, width=3.8, height=2.7)
+            narrow = len(languages) == 1
+            figure, panels = new_figure(len(languages), 2, width=5.6 if narrow else 3.8, height=3.6 if narrow else 2.7)
             upper, lower = panels[: len(languages)], panels[len(languages) :]
             for language, above, below in zip(languages, upper, lower, strict=True):
                 here = rows[rows["language"] == language]
@@ -69,8 +70,9 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
             for axes in panels:
                 for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                     handles.setdefault(label, handle)
-            figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
-            figure.suptitle(f"Few parallel steps give fluent tokens, but not correct sequences (L = {length})")
+            figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=1 if narrow else 2)
+            title = ("Few parallel steps give fluent tokens,", f"but not correct sequences (L = {length})")
+            figure.suptitle(("\n" if narrow else " ").join(title))
             description = "mdmtheory, python -m experiments.ter_vs_steps; intervals are 95 %"
             paths.append(save_figure(figure, folder / name, title="TER and SER against steps", description=description))
     return paths
