@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import itertools
 import re
@@ -9,17 +10,16 @@ import shlex
 import sys
 import textwrap
 import traceback
-from collections.abc import Sequence
+import types
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from experiments.harness.config import ExperimentConfig
 from experiments.harness.report import list_files
 from experiments.harness.runner import BACKENDS, WorkerDied
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
-
     from experiments.harness.experiment import Experiment
 
 C = TypeVar("C", bound=ExperimentConfig)
@@ -65,13 +65,11 @@ def _run(experiment: Experiment[C], arguments: list[str], program: str) -> int:
         flags = vars(parser.parse_args([_dashed(word) for word in arguments]))
     except SystemExit:  # --help
         return 0
-    except Exception as error:  # jsonargparse raises several kinds
-        raise ValueError(f"{_plain_error(str(error))} (see --help)") from None
     given = {field.name: flags[field.name] for field in dataclasses.fields(config)}
     changes: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
-    config = dataclasses.replace(config, **changes)
+    config = experiment.fitted(dataclasses.replace(config, **changes))
     out = Path(flags["out"])
     if flags["dry_run"]:
         print(experiment.plan(config, out, jobs=flags["jobs"], fresh=flags["fresh"]))
@@ -90,55 +88,79 @@ def _run(experiment: Experiment[C], arguments: list[str], program: str) -> int:
             "same command tries again",
             file=sys.stderr,
         )
+    for cell in results.skipped:
+        print(f"{cell.label}: {cell.error}", file=sys.stderr)
     for violation in results.violations:
         print(violation, file=sys.stderr)
     return 1 if results.failures or results.violations else 0
 
 
-def build_parser(experiment: Experiment[C], preset: str, program: str) -> ArgumentParser:
-    """The parser of an experiment, with the fields of one preset as defaults."""
-    from jsonargparse import ActionYesNo, ArgumentParser
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are exceptions, so that `main` prints all errors alike."""
 
+    def error(self, message: str) -> NoReturn:
+        """Refuse arguments.
+
+        Raises:
+            ValueError: Always, with the parser's message.
+        """
+        raise ValueError(f"{message.removeprefix('argument ')} (see --help)")
+
+
+def build_parser(experiment: Experiment[C], preset: str, program: str) -> Parser:
+    """The parser of an experiment, with the fields of one preset as defaults."""
     config = experiment.presets[preset]
-    parser = ArgumentParser(prog=program, description=experiment.description, exit_on_error=False, allow_abbrev=False)
-    parser.add_argument(
+    parser = Parser(prog=program, description=experiment.description, allow_abbrev=False)
+    add = parser.add_argument
+    add(
         "--preset",
         choices=list(experiment.presets),
         default=preset,
         help="configuration to start from; the flags below override it",
     )
-    parser.add_argument(
+    add(
         "--out",
-        type=str,
         default=f"results/{experiment.name}/{preset}",
-        help="results folder; finished cells found there are not run again",
+        help="results folder; finished cells found there are not run again (default: %(default)s)",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the cells with their estimated time and memory, and write nothing"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int | None,
-        default=None,
-        help="cells that run at once; null: one per core, but one alone on an accelerator or if the work is short",
-    )
-    parser.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="where cells run")
-    parser.add_argument(
-        "--fresh", action="store_true", help="delete the stored results of the cells wanted here and run them all"
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add("--dry-run", action="store_true", help="print the cells with their time and memory, and write nothing")
+    jobs = "cells that run at once; null: one per core, but one alone on an accelerator or if the work is short"
+    add("--jobs", type=_reader(int | None), help=jobs)
+    add("--backend", choices=BACKENDS, default=BACKENDS[0], help="where cells run (default: %(default)s)")
+    add("--fresh", action="store_true", help="delete the stored results of the cells wanted here and run them all")
+    add("--debug", action="store_true", help="show the traceback of an error")
     group = parser.add_argument_group(f"configuration (defaults of preset {preset}; lists are separated by spaces)")
     hints, helps = get_type_hints(type(config)), field_help(type(config))
     for field in dataclasses.fields(config):
         flag, hint, default = f"--{field.name.replace('_', '-')}", hints[field.name], getattr(config, field.name)
-        text = helps.get(field.name, " ")
-        if get_origin(hint) is tuple:
-            group.add_argument(flag, nargs="+", type=get_args(hint)[0], default=list(default), help=text)
-        elif hint is bool:
-            group.add_argument(flag, action=ActionYesNo(yes_prefix="", no_prefix="no-"), default=default, help=text)
+        options: dict[str, Any] = {"default": list(default) if isinstance(default, tuple) else default}
+        shown = "null" if default is None else " ".join(map(str, default)) if isinstance(default, tuple) else default
+        options["help"] = f"{helps.get(field.name, '')} (default: {shown})".replace("%", "%%")
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
         else:
-            group.add_argument(flag, type=hint, default=default, help=text)
+            several = get_origin(hint) is tuple
+            one = get_args(hint)[0] if several else hint
+            options.update({"nargs": "+"} if several else {}, type=_reader(one))
+            options.update({"choices": get_args(one)} if get_origin(one) is Literal else {})
+            options.setdefault("metavar", None if "choices" in options else options["type"].__name__.upper())
+        group.add_argument(flag, **options)
     return parser
+
+
+def _reader(hint: Any) -> Callable[[str], Any]:
+    """What reads one value of a type: str, int, float, a Literal of strings, or one of them or null."""
+    if get_origin(hint) is Literal:
+        return str
+    if not isinstance(hint, types.UnionType):
+        return hint
+    (kind,) = (part for part in get_args(hint) if part is not type(None))
+
+    def read(word: str) -> Any:
+        return None if word in ("null", "none", "None") else kind(word)
+
+    read.__name__ = kind.__name__  # argparse names it in its errors
+    return read
 
 
 def field_help(config_class: type) -> dict[str, str]:
@@ -177,10 +199,3 @@ def _dashed(word: str) -> str:
     """`--train_steps=3` as `--train-steps=3`; values are left alone."""
     name, equals, value = word.partition("=")
     return f"{name.replace('_', '-')}{equals}{value}" if word.startswith("--") else word
-
-
-def _plain_error(message: str) -> str:
-    """A message of the parser in one line, in the words of the command line."""
-    line = " ".join(message.split())
-    line = re.sub(r'Parser key "(\w+)"', lambda match: f"--{match[1].replace('_', '-')}", line)
-    return re.sub(r"Expected an? (?:<class '(\w+)'>|typing\.(\S+\]))\.", lambda m: f"expected {m[1] or m[2]}.", line)
