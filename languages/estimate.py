@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-Method = Literal["exact", "bound", "monte-carlo", "extrapolated", "published"]
+Method = Literal["exact", "bound", "monte-carlo", "extrapolated", "published", "measured"]
 
 CONFIDENCE = 0.95
 """Two-sided coverage of every interval in the project."""
@@ -26,7 +26,8 @@ class Estimate:
         high: Upper end. Equal to `value` for an exact number.
         method: "exact" (rounding error only), "bound" (the truth is certainly inside; where an end was itself sampled,
             with 95 % confidence), "monte-carlo" (a 95 % interval), "extrapolated" (an interval estimated from the drift
-            of the series) or "published" (somebody else's figure).
+            of the series), "published" (somebody else's figure) or "measured" (times, speeds and sizes of this machine:
+            the median of some readings between the least and the largest).
         law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
         unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
         by: The algorithm that found it, such as "gap recursion", where several could have.
@@ -89,6 +90,22 @@ class Estimate:
         low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, trials - successes + 1))
         high = 1.0 if successes == trials else float(stats.beta.ppf(1 - tail, successes + 1, trials - successes))
         return cls(successes / trials, low, high, "monte-carlo", law, unit)
+
+    @classmethod
+    def measured(cls, readings: object, *, unit: str) -> Estimate:
+        """Median of readings of a clock or a meter, between the least and the largest of them.
+
+        Args:
+            readings: One-dimensional array-like of at least one finite number.
+            unit: See the class.
+
+        Raises:
+            ValueError: No reading, or one that is not finite.
+        """
+        x = np.asarray(readings, dtype=np.float64).reshape(-1)
+        if not x.size or not np.isfinite(x).all():
+            raise ValueError(f"readings must be finite numbers, at least one of them; got {x.tolist()}")
+        return cls(float(np.median(x)), float(x.min()), float(x.max()), "measured", "", unit)
 
     def shifted(self, offset: float) -> Estimate:
         """The estimate of `value + offset`, for an exactly known offset."""

@@ -52,6 +52,10 @@ class Cell(abc.ABC):
     def estimated_bytes(self) -> float:
         """Expected peak memory in bytes, for `--dry-run`."""
 
+    def limit_seconds(self) -> float:
+        """The most time this cell may take in a run with a time limit, in seconds; it is cut then."""
+        return math.inf
+
     @property
     def label(self) -> str:
         """What progress lines and errors call it; the fields, unless a subclass says it better."""

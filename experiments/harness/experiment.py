@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from experiments.harness.atomic import write_text_atomically
 from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
@@ -19,6 +21,7 @@ from experiments.harness.provenance import now, provenance, write_run
 from experiments.harness.report import summary
 from experiments.harness.runner import BACKENDS, Outcome, run_cells
 from experiments.harness.tables import check_tables, frame_of, write_tables
+from experiments.harness.timed import run_in_time
 
 if TYPE_CHECKING:
     import pandas
@@ -33,14 +36,43 @@ class Results:
     Attributes:
         table: The tidy table of all finished cells, in the order of the cells.
         failures: The cells that failed.
-        files: Everything written for people: tables, run.json, figures.
+        files: Everything written for people: tables, run.json, page, figures.
         violations: What the finished cells contradict, one line each.
+        skipped: The cells that a time limit left out.
     """
 
     table: pandas.DataFrame
     failures: tuple[Outcome, ...]
     files: tuple[Path, ...]
     violations: tuple[str, ...] = ()
+    skipped: tuple[Outcome, ...] = ()
+
+
+@dataclasses.dataclass
+class Standing:
+    """How far a run has come.
+
+    Attributes:
+        record: What run.json says.
+        table: The tidy table of the cells finished so far.
+        failures: The cells that failed.
+        skipped: The cells that a time limit left out.
+        waiting: Labels of the cells not yet run.
+    """
+
+    record: dict[str, Any]
+    table: pandas.DataFrame
+    failures: list[Outcome]
+    skipped: list[Outcome]
+    waiting: list[str]
+
+
+def _as_given(config: Any) -> Any:
+    return config
+
+
+def _unlimited(config: Any) -> float:
+    return math.inf
 
 
 def _no_figures(table: pandas.DataFrame, config: Any, folder: Path) -> Sequence[Path]:
@@ -68,6 +100,10 @@ class Experiment(Generic[C]):
         figures: Draws into the folder and returns the paths; called when all cells are finished.
         violations: What the tidy table contradicts that ought to be true, one line each; the command prints them as
             errors and exits 1.
+        fitted: The configuration that serves on this machine, asked first of all; it may say why on standard error.
+        time_limit: Seconds a run may take. If finite, cells run one at a time in the order of the table, the first the
+            most important, and those that do not fit are left out.
+        page: A report in Markdown for people, written beside the tables as `NAME.md` and again whenever a cell ends.
     """
 
     name: str
@@ -77,6 +113,9 @@ class Experiment(Generic[C]):
     table: Callable[[pandas.DataFrame, C], str] = _plain_table
     figures: Callable[[pandas.DataFrame, C, Path], Sequence[Path]] = _no_figures
     violations: Callable[[pandas.DataFrame, C], Sequence[str]] = _no_violations
+    fitted: Callable[[C], C] = _as_given
+    time_limit: Callable[[C], float] = _unlimited
+    page: Callable[[Standing, C], str] | None = None
 
     @property
     def default_preset(self) -> str:
@@ -100,7 +139,8 @@ class Experiment(Generic[C]):
         cells = self.cells(config)
         if not fresh:
             check_tables(Path(out))
-        return Plan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu)
+        limited = math.isfinite(self.time_limit(config))
+        return Plan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited)
 
     def run(
         self,
@@ -129,8 +169,11 @@ class Experiment(Generic[C]):
         """
         if backend not in BACKENDS:
             raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
+        deadline = time.monotonic() + self.time_limit(config)
         folder = Path(out)
         plan = self.plan(config, folder, jobs=jobs, fresh=fresh)
+        if backend == "ray" and plan.in_order:
+            raise ValueError("backend must be processes under a time limit: cells run one at a time in order")
         config.check_device()
         if backend == "ray" and jobs is None:  # the cluster's size is Ray's to know; it queues what does not fit
             plan = dataclasses.replace(plan, jobs=max(1, len(plan.pending)))
@@ -140,34 +183,56 @@ class Experiment(Generic[C]):
             record = {**provenance(self.name, config), "jobs": plan.jobs, "backend": backend, "status": "running"}
             started = time.perf_counter()
             write_run(folder, record)
-            failures: list[Outcome] = []
-            status = "interrupted"
+            standing = Standing(record, self._table(plan, folder), [], [], [plan.cells[k].label for k in plan.pending])
+            record["status"] = "interrupted"
             try:
-                self._run_pending(plan, folder, backend, config.uses_gpu, failures)
-                status = "failed" if failures else "finished"
+                self._run_pending(plan, config, folder, backend, deadline, standing)
+                record["status"] = "failed" if standing.failures else "finished"
             finally:
-                record.update(status=status, finished=now(), wall_seconds=time.perf_counter() - started)
-                record["cells"] = {"all": len(plan.cells), "reused": len(plan.finished), "failed": len(failures)}
+                record.update(finished=now(), wall_seconds=time.perf_counter() - started)
+                failed, skipped = len(standing.failures), len(standing.skipped)
+                record["cells"] = {"all": len(plan.cells), "reused": len(plan.finished), "failed": failed}
+                record["cells"] |= {"skipped": skipped} if plan.in_order else {}
                 write_run(folder, record)
-            return self._conclude(plan, config, folder, tuple(failures))
+            return self._conclude(plan, config, folder, standing)
 
-    def _run_pending(self, plan: Plan, folder: Path, backend: str, gpu: bool, failures: list[Outcome]) -> None:
+    def _run_pending(
+        self, plan: Plan, config: C, folder: Path, backend: str, deadline: float, standing: Standing
+    ) -> None:
         pending = {key: plan.cells[key] for key in plan.pending}
-        outcomes = run_cells(pending, folder, jobs=plan.jobs, backend=backend, gpu=gpu)
+        if plan.in_order:
+            outcomes = run_in_time(pending, folder, deadline=deadline)
+        else:
+            outcomes = run_cells(pending, folder, jobs=plan.jobs, backend=backend, gpu=config.uses_gpu)
         with Progress(len(plan.cells), len(plan.finished)) as progress, contextlib.closing(outcomes):
             for outcome in outcomes:
                 progress.advance(outcome)
+                standing.waiting.remove(outcome.label)
                 if outcome.error is not None:
-                    failures.append(outcome)
+                    (standing.skipped if outcome.skipped else standing.failures).append(outcome)
+                if self.page is not None:
+                    standing.table = self._table(plan, folder)
+                    self._write_tables(config, folder, standing)
 
-    def _conclude(self, plan: Plan, config: C, folder: Path, failures: tuple[Outcome, ...]) -> Results:
+    def _table(self, plan: Plan, folder: Path) -> pandas.DataFrame:
+        """The tidy table of what is finished."""
+        records = [read_cell(folder, key) for key in plan.cells]
+        return frame_of(row for record in records if record is not None for row in record.rows)
+
+    def _write_tables(self, config: C, folder: Path, standing: Standing) -> list[Path]:
+        files = write_tables(folder, standing.table) if len(standing.table) else []
+        if self.page is not None:
+            files.append(folder / f"{self.name}.md")
+            write_text_atomically(files[-1], self.page(standing, config))
+        return files
+
+    def _conclude(self, plan: Plan, config: C, folder: Path, standing: Standing) -> Results:
         with contextlib.suppress(OSError):  # it stays if a cell left a checkpoint there
             (folder / "work").rmdir()
-        records = [read_cell(folder, key) for key in plan.cells]
-        table = frame_of(row for record in records if record is not None for row in record.rows)
-        files = write_tables(folder, table) if len(table) else []
+        standing.table = table = self._table(plan, folder)
+        files = self._write_tables(config, folder, standing)
         files.append(folder / "run.json")
-        if not failures:
+        if not standing.failures and not standing.skipped:
             files.extend(self.figures(table, config, folder))
         violations = tuple(self.violations(table, config)) if len(table) else ()
-        return Results(table, failures, tuple(files), violations)
+        return Results(table, tuple(standing.failures), tuple(files), violations, tuple(standing.skipped))

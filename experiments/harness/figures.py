@@ -90,7 +90,7 @@ def draw_estimates(
 ) -> None:
     """Draw the values of a tidy table against one column, each method in its own way.
 
-    exact: a line. bound: a shade between its ends. monte-carlo, extrapolated: a marker with its interval.
+    exact: a line. bound: a shade between its ends. monte-carlo, extrapolated, measured: a marker with its interval.
     published: a hollow marker. Rows of several methods may be mixed; the first one drawn carries the label.
 
     Args:
@@ -106,7 +106,7 @@ def draw_estimates(
     """
     if table.duplicated([x, "method"]).any():
         raise ValueError(f"rows drawn as {label!r} must differ in {x} or method: select one metric, law and language")
-    for method in ("exact", "monte-carlo", "extrapolated", "bound", "published"):
+    for method in ("exact", "monte-carlo", "extrapolated", "measured", "bound", "published"):
         rows = table[table["method"] == method].sort_values(x)
         if not len(rows):
             continue
@@ -115,7 +115,7 @@ def draw_estimates(
         if method == "exact":
             # A line through one point would not be seen.
             axes.plot(places, value, color=color, marker="_" if len(rows) == 1 else "", label=label)
-        elif method in ("monte-carlo", "extrapolated"):
+        elif method in ("monte-carlo", "extrapolated", "measured"):
             # Rounding may leave an end beyond its value by a bit; an error bar of negative length is an error.
             spread = [(value - low).clip(min=0), (high - value).clip(min=0)]
             axes.errorbar(places, value, spread, color=color, marker=marker, linestyle="", capsize=2, label=label)

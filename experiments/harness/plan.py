@@ -22,14 +22,18 @@ class Plan:
         cells: All cells wanted; equal cells count once.
         finished: Records of those that need not run.
         jobs: How many run at once.
+        in_order: Whether they run in the order given, as under a time limit, instead of the longest first.
     """
 
     cells: dict[str, Cell]
     finished: dict[str, CellRecord]
     jobs: int
+    in_order: bool = False
 
     @classmethod
-    def of(cls, cells: Sequence[Cell], folder: Path, *, jobs: int | None, fresh: bool, gpu: bool) -> Plan:
+    def of(
+        cls, cells: Sequence[Cell], folder: Path, *, jobs: int | None, fresh: bool, gpu: bool, in_order: bool = False
+    ) -> Plan:
         """Look up which cells are finished in a results folder, and settle how many run at once.
 
         Args:
@@ -39,9 +43,10 @@ class Plan:
                 start processes that import torch.
             fresh: Whether finished cells run again.
             gpu: Whether the cells compete for an accelerator.
+            in_order: Whether they run one at a time in the order given.
 
         Raises:
-            ValueError: A damaged cell file, or jobs below one.
+            ValueError: A damaged cell file, jobs below one, or more than one where cells run in order.
         """
         import joblib
 
@@ -50,6 +55,10 @@ class Plan:
         by_key = {cell.key: cell for cell in cells}
         records = {} if fresh else {key: read_cell(folder, key) for key in by_key}
         finished = {key: record for key, record in records.items() if record is not None}
+        if in_order:
+            if jobs not in (None, 1):
+                raise ValueError(f"jobs must be 1 under a time limit: cells run one at a time in order, got {jobs}")
+            return cls(by_key, finished, 1, in_order=True)
         if jobs is not None:
             return cls(by_key, finished, check_count("jobs", jobs))
         alone = cls(by_key, finished, 1)
@@ -61,9 +70,9 @@ class Plan:
 
     @property
     def pending(self) -> list[str]:
-        """Keys of the cells to run, the longest first, so that no long one is left for the end."""
+        """Keys of the cells to run, the longest first, so that no long one is left for the end; or in order."""
         waiting = [key for key in self.cells if key not in self.finished]
-        return sorted(waiting, key=lambda key: -self.cells[key].estimated_seconds())
+        return waiting if self.in_order else sorted(waiting, key=lambda key: -self.cells[key].estimated_seconds())
 
     def work_seconds(self) -> float:
         """Estimated seconds of all pending cells, one after the other."""

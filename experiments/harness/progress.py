@@ -38,7 +38,8 @@ class Progress:
             self.bar.set_postfix_str(outcome.label, refresh=False)
             self.bar.update()
         if self.bar is None or outcome.error is not None:
-            ending = format_seconds(outcome.seconds) if outcome.error is None else "failed"
+            ended = "not run" if outcome.skipped else "failed"
+            ending = format_seconds(outcome.seconds) if outcome.error is None else ended
             self._line(f"[{self.done}/{self.total}] {outcome.label}: {ending}")
 
     def __exit__(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from languages.estimate import Estimate
 
 # As `languages.estimate` has them, spelt out because that module brings scipy, which `--help` has no use for.
-METHODS = ("exact", "bound", "monte-carlo", "extrapolated", "published")
+METHODS = ("exact", "bound", "monte-carlo", "extrapolated", "published", "measured")
 LAWS = ("", "path", "marginal", "generative", "learned")
 
 
@@ -30,7 +30,7 @@ class Row:
         value: The number; may be infinite, never NaN.
         low: Lower end of its interval; the value itself if exact.
         high: Upper end of its interval; the value itself if exact.
-        method: "exact", "bound", "monte-carlo", "extrapolated" or "published".
+        method: "exact", "bound", "monte-carlo", "extrapolated", "published" or "measured".
         unit: "nats", "ratio", "probability", "seconds", "calls" …
     """
 

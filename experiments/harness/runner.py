@@ -35,6 +35,7 @@ class Outcome:
         seconds: How long it ran.
         error: None, or the error in one line.
         trace: The traceback of the error.
+        skipped: Whether it was not started, for want of time; `error` says so.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Outcome:
     seconds: float
     error: str | None = None
     trace: str = ""
+    skipped: bool = False
 
 
 class WorkerDied(RuntimeError):

@@ -80,7 +80,7 @@ def sample_rows(cell: LanguageCell, language: Language, samples: Samples, second
     ser = estimate_sequence_error_rate(language, tokens)
     generative = estimate_generative_log_ter(language, tokens).mapped(math.exp, unit="ratio")
     calls = Estimate.from_samples(samples.network_calls.double().cpu().numpy(), unit="calls")
-    wall = Estimate(seconds, seconds, seconds, "monte-carlo", "", "seconds")
+    wall = Estimate.measured([seconds], unit="seconds")
     return [
         cell.row(ser, "ser", **places),
         cell.row(generative, "ter", **places),

@@ -45,7 +45,7 @@ class ModelCell(LanguageCell):
         from mdmtheory.training import train
 
         language = self.build()
-        config = training_config(self.recipe, self.kind)
+        config = self.training()
         config = dataclasses.replace(
             config,
             seed=self.random_seed,
@@ -54,13 +54,17 @@ class ModelCell(LanguageCell):
         )
         # On CPU cores cells train side by side, and their bars would write over each other.
         result = train(language, self.length, config, progress=False if self.device == "cpu" else None)
-        seconds = Estimate(result.seconds, result.seconds, result.seconds, "monte-carlo", "", "seconds")
+        seconds = Estimate.measured([result.seconds], unit="seconds")
         rows = [self.row(seconds, "training_seconds", denoiser=self.kind)]
         if self.kind == "ar":
             return [*rows, *self._measure_ar(language, result)]
         if config.process == "uniform":
             return [*rows, *self._measure_uniform(language, result)]
         return [*rows, *self._measure_masks(language, result)]
+
+    def training(self) -> TrainingConfig:
+        """The training run, before seed and device."""
+        return training_config(self.recipe, self.kind)
 
     def _measure_ar(self, language: Language, result: TrainingResult) -> list[Row]:
         """The AR law is explicit: its KL is a mean of paired log-probabilities."""
