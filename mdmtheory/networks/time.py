@@ -36,7 +36,8 @@ class TimeEmbedding(nn.Module):
         half = FREQUENCIES // 2
         exponent = torch.arange(half, dtype=torch.float32, device=time.device) / half
         angle = self._scaled(time)[:, None] * torch.exp(-math.log(LONGEST_PERIOD) * exponent)
-        return self.mlp(torch.cat((angle.cos(), angle.sin()), dim=-1))
+        code = torch.cat((angle.cos(), angle.sin()), dim=-1)
+        return self.mlp(code.to(next(self.mlp.parameters()).dtype))
 
     def _scaled(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """What is embedded, in units of the shortest period over 2π."""

@@ -22,7 +22,7 @@ FILE_NAME = "checkpoint.safetensors"
 FORMAT = 1
 
 _FREE = ("checkpoint_every", "checkpoint_dir", "time_limit_seconds", "log_every", "accelerator", "devices", "strategy",
-         "precision")  # fmt: skip
+         "precision", "compile")  # fmt: skip
 """Fields of the config that may differ between a checkpoint and the run that goes on from it."""
 
 

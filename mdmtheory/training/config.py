@@ -76,6 +76,9 @@ class TrainingConfig:
         devices: Fabric's: how many, or which.
         strategy: Fabric's: "auto", "ddp", "fsdp", …
         precision: Fabric's, or "auto": bf16-mixed on CUDA, else 32-true.
+        compile: Backend of torch.compile for the blocks, such as "inductor": the first step takes longer, the others
+            less. Blocks are alike, so one is compiled for all; the last, which sees another number of positions at
+            every step, is not. None runs them as they are.
     """
 
     kind: Kind = "mdm"
@@ -118,6 +121,7 @@ class TrainingConfig:
     devices: int | str = 1
     strategy: str = "auto"
     precision: Precision = "auto"
+    compile: str | None = None
 
     def __post_init__(self) -> None:
         choices = {"kind": Kind, "decay": Decay, "masking": Masking, "time_sampling": TimeSampling, "data": Data,

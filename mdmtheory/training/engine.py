@@ -85,7 +85,11 @@ def make_engine(config: TrainingConfig, network: TransformerConfig) -> Engine:
         accelerator=config.accelerator, devices=config.devices, strategy=config.strategy, precision=precision
     )
     fabric.launch()
-    call = fabric.setup_module(fresh_network(network, stream_seed(config.seed, Stream.WEIGHTS)))
+    module = fresh_network(network, stream_seed(config.seed, Stream.WEIGHTS))
+    if config.compile is not None:
+        for block in list(module.blocks)[:-1]:
+            block.compile(backend=config.compile)
+    call = fabric.setup_module(module)
     # The wrapped module, for DDP's and FSDP's own parameters and names; `call.module` is what was wrapped.
     model = call._forward_module
     # Parameters of a sharded module exist only now, so the optimizer is made last.

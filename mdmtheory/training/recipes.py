@@ -40,6 +40,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, get_args
 
+from mdmtheory.networks.operations import BACKWARD, forward_operations
 from mdmtheory.training.config import Kind, TrainingConfig
 
 _DEMO = TrainingConfig(
@@ -53,6 +54,10 @@ _DEMO = TrainingConfig(
     log_every=20,
     time_limit_seconds=110.0,
 )
+_WINDOW = dataclasses.replace(
+    _DEMO, steps=20_000, batch_size=256, learning_rate=1e-3, size="base", ema_decay=0.999, held_out=4096,
+    log_every=200, time_limit_seconds=150.0, compile="inductor",
+)  # fmt: skip
 _PAPER = TrainingConfig(
     epochs=20,
     batch_size=512,
@@ -72,6 +77,8 @@ RECIPES = MappingProxyType(
         ("smoke", "ar"): dataclasses.replace(_DEMO, kind="ar", steps=40, size="nano", held_out=64),
         ("demo", "mdm"): _DEMO,
         ("demo", "ar"): dataclasses.replace(_DEMO, kind="ar", steps=600, learning_rate=5e-3, time_limit_seconds=30.0),
+        ("window", "mdm"): _WINDOW,
+        ("window", "ar"): dataclasses.replace(_WINDOW, kind="ar"),
         ("paper", "mdm"): _PAPER,
         ("paper", "ar"): dataclasses.replace(_PAPER, kind="ar"),
     }
@@ -105,8 +112,8 @@ def recipe(name: str, kind: Kind, *, variant: str | None = None) -> TrainingConf
     """Return a training run by name.
 
     Args:
-        name: "smoke" (seconds: does it run?), "demo" (a minute on one CPU core) or "paper" (20 epochs of a million
-            sequences on a GPU).
+        name: "smoke" (seconds: does it run?), "demo" (a minute on one CPU core), "window" (150 seconds of a GPU) or
+            "paper" (20 epochs of a million sequences on a GPU).
         kind: "mdm" or "ar".
         variant: Another loss or noise for an "mdm", see `VARIANTS`: "sedd-absorb", "sedd-uniform",
             "uniform" or "d3pm-uniform".
@@ -139,9 +146,7 @@ def estimated_seconds(name: str, kind: Kind, length: int, *, on_cpu: bool) -> fl
         ValueError: An unknown name or kind.
     """
     config = recipe(name, kind)
-    network = config.network(vocab_size=8)
-    # Forward and backward: 6 operations per weight and token, and 12·C per token, layer and position attended to.
-    per_token = network.num_layers * network.hidden_size * (72 * network.hidden_size + 12 * length)
-    per_step = per_token * config.batch_size * length / (_CPU_SPEED if on_cpu else _GPU_SPEED)
+    operations = (1 + BACKWARD) * forward_operations(config.network(vocab_size=8), config.batch_size, length)
+    per_step = operations / (_CPU_SPEED if on_cpu else _GPU_SPEED)
     seconds = config.total_steps * (per_step if on_cpu else max(per_step, _GPU_STEP))
     return _STARTUP + min(seconds, config.time_limit_seconds or seconds)

@@ -56,3 +56,11 @@ def test_the_form_changes_no_weight() -> None:
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), other.state_dict().values(), strict=True))
     with pytest.raises(ValueError, match="time_input must be one of fraction, total-noise, log-odds; got 'step'"):
         transformer_config("nano", 3, time_input="step")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_weights_of_any_precision_read_the_time(dtype: torch.dtype) -> None:
+    network = fresh_network(transformer_config("nano", 5, time_conditioned=True)).to(dtype)
+    logits = network(torch.tensor([[0, 5, 5]]), torch.tensor([0.5], dtype=torch.float64))
+    assert logits.dtype == dtype
+    assert logits.isfinite().all()

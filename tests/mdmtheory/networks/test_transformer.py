@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from reference.networks import random_network
 
 from mdmtheory.networks import SIZES, KeyValueCache, Transformer, TransformerConfig, fresh_network, transformer_config
 from mdmtheory.networks.rotary import rotary_table, rotate
-
-
-def random_network(**options: object) -> Transformer:
-    """A network in evaluation mode all of whose weights matter: nothing is left at its initial zero."""
-    network = fresh_network(TransformerConfig(**{"vocab_size": 7, "hidden_size": 32, "num_heads": 2, **options}))
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.7 / parameter.shape[-1] ** 0.5 * torch.randn(parameter.shape, generator=generator)
-    return network.eval()
 
 
 @pytest.fixture
@@ -225,3 +216,30 @@ def test_sizes_have_the_parameters_they_say() -> None:
     with pytest.raises(ValueError, match="tiny"):
         transformer_config("huge", 8)
     assert transformer_config("tiny", 8, hidden_size=32).hidden_size == 32
+
+
+@pytest.mark.gpu
+@torch.no_grad()
+@pytest.mark.parametrize("options", [{}, {"time_conditioned": True}, {"causal": True}], ids=str)
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.float64, 1e-5), (torch.float32, 1e-4), (torch.bfloat16, 0.2)])
+def test_a_gpu_computes_the_same(options: dict, dtype: torch.dtype, apart: float, tokens: torch.Tensor) -> None:
+    """Logits have a spread of about two. Rotation is in float32 whatever the precision, so float64 is not closer."""
+    network = random_network(**options)
+    time = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+    at = torch.rand(3, 12, generator=torch.Generator().manual_seed(2)) < 0.5
+    here = network(tokens, time), network(tokens, time, at)
+    network.to("cuda", dtype)
+    there = network(tokens.cuda(), time.cuda()), network(tokens.cuda(), time.cuda(), at.cuda())
+    for one, other in zip(here, there, strict=True):
+        assert other.dtype == dtype
+        assert (other.float().cpu() - one).abs().max() < apart
+
+
+@pytest.mark.gpu
+@torch.no_grad()
+def test_decoding_on_a_gpu_gives_the_logits_of_one_pass(tokens: torch.Tensor) -> None:
+    network = random_network(causal=True).to("cuda", torch.float64)
+    tokens = tokens.cuda()
+    cache = KeyValueCache(network.config, 3, 12)
+    parts = [network(tokens[:, a:b], cache=cache) for a, b in [(0, 3), (3, 4), (4, 9), (9, 12)]]
+    torch.testing.assert_close(torch.cat(parts, 1), network(tokens), rtol=0, atol=1e-5)

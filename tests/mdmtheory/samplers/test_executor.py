@@ -5,9 +5,12 @@ import math
 
 import pytest
 import torch
+from reference.networks import random_network
 from scipy import stats
 
-from mdmtheory.samplers import plans, sample
+from mdmtheory.denoisers import NetworkDenoiser
+from mdmtheory.networks import CausalLanguageModel
+from mdmtheory.samplers import plans, row_keys, sample, sample_autoregressive
 from mdmtheory.samplers.plans import Plan
 
 ROWS = 60_000
@@ -335,3 +338,22 @@ def test_gpu_draws_the_same_sample():
     here, there = FixedLaw(probs), FixedLaw(probs.cuda())
     there.device = torch.device("cuda")
     assert torch.equal(sample(there, plan, max_batch=7).tokens.cpu(), sample(here, plan).tokens)
+
+
+@pytest.mark.gpu
+def test_gpu_draws_the_same_from_a_network():
+    """In float64 the logits differ by 1e-6 or so (rotation is in float32), so that no draw of these 800 flips."""
+    network = random_network(vocab_size=5)
+    plan = plans.bernoulli(uniform_grid(8), 40, 20, generator=seeded(3))
+    here = sample(NetworkDenoiser(network.double()), plan).tokens
+    there = sample(NetworkDenoiser(network.cuda()), plan).tokens
+    assert torch.equal(here, there.cpu())
+
+
+@pytest.mark.gpu
+def test_gpu_draws_the_same_from_left_to_right():
+    model = CausalLanguageModel(random_network(vocab_size=5, causal=True).double())
+    keys = row_keys(40, seeded(4))
+    here = sample_autoregressive(model, 40, 20, row_keys=keys).tokens
+    there = sample_autoregressive(model.to("cuda"), 40, 20, row_keys=keys).tokens
+    assert torch.equal(here, there.cpu())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,33 @@ LANGUAGE = random_ngram(2, 4, seed=1, concentration=0.3)
 SHORT = TrainingConfig(
     steps=20, batch_size=8, size="nano", hidden_size=16, held_out=64, log_every=5, accelerator="cpu", ema_decay=0.9
 )
+UNIFORM_NOISE = {
+    "process": "uniform",
+    "time_conditioned": True,
+    "loss": "score-entropy",
+    "schedule": "geometric",
+    "parametrisation": "leave-one-out",
+}
 
 
 class InterruptedRun(Exception):
     """What stops a run in these tests."""
 
 
-def interrupted(config: TrainingConfig, at: int, length: int = 12) -> None:
-    """Train until the record of step `at`, then break off."""
+def stopper(at: int) -> Callable[[TrainingRecord], None]:
+    """Break off at the record of step `at`."""
 
     def stop(record: TrainingRecord) -> None:
         if record.step == at:
             raise InterruptedRun
 
+    return stop
+
+
+def interrupted(config: TrainingConfig, at: int, length: int = 12) -> None:
+    """Train until the record of step `at`, then break off."""
     with pytest.raises(InterruptedRun):
-        train(LANGUAGE, length, config, progress=stop)
+        train(LANGUAGE, length, config, progress=stopper(at))
 
 
 def same_weights(one: TrainingResult, two: TrainingResult) -> bool:
@@ -187,3 +200,45 @@ def test_the_bar_shows_loss_gap_and_speed(capfd: pytest.CaptureFixture[str]) -> 
     assert "tokens/s" in shown
     train(LANGUAGE, 12, SHORT)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own, while it traces
+def test_compiled_blocks_learn_the_same() -> None:
+    """The backend that traces and differentiates but generates no code: its steps are the eager ones."""
+    eager = train(LANGUAGE, 12, SHORT)
+    compiled = train(LANGUAGE, 12, dataclasses.replace(SHORT, compile="aot_eager"))
+    losses = [[record.loss for record in run.history] for run in (eager, compiled)]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+    assert set(eager.network.state_dict()) == set(compiled.network.state_dict())
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:The .grad attribute", "ignore:.*TensorFloat32")  # torch's own, while it compiles
+@pytest.mark.parametrize("options", [{}, {"compile": "inductor", "num_layers": 3}, {"kind": "ar"}, UNIFORM_NOISE],
+                         ids=["mdm", "compiled", "ar", "uniform noise"])  # fmt: skip
+def test_a_gpu_learns_in_bfloat16(options: dict, tmp_path: Path) -> None:
+    """A 2-gram of 4 symbols in 400 steps; where it starts, the gap is about 0.4 nats a token."""
+    config = dataclasses.replace(
+        SHORT, steps=400, batch_size=64, size="tiny", hidden_size=None, accelerator="cuda", learning_rate=4e-3,
+        local_start=True, rotary_base=30.0, checkpoint_dir=str(tmp_path), **options,
+    )  # fmt: skip
+    result = train(LANGUAGE.to("cuda"), 32, config)
+    assert result.network.embedding.weight.is_cuda
+    assert result.network.embedding.weight.dtype == torch.float32
+    assert result.gap is not None
+    assert result.gap.value < (0.3 if "process" in options else 0.05)
+    again = train(LANGUAGE.to("cuda"), 32, config)  # from the checkpoint, so without a step
+    assert same_weights(result, again)
+
+
+@pytest.mark.gpu
+def test_a_resumed_run_on_a_gpu_goes_on_with_the_same_losses(tmp_path: Path) -> None:
+    """In float32 up to the order of atomic sums."""
+    config = dataclasses.replace(SHORT, accelerator="cuda", precision="32-true")
+    whole = train(LANGUAGE.to("cuda"), 12, config)
+    saving = dataclasses.replace(config, checkpoint_dir=str(tmp_path), checkpoint_every=5)
+    with pytest.raises(InterruptedRun):
+        train(LANGUAGE.to("cuda"), 12, saving, progress=stopper(10))
+    resumed = train(LANGUAGE.to("cuda"), 12, saving)
+    for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)

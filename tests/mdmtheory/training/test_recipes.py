@@ -28,7 +28,7 @@ def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
-@pytest.mark.parametrize("name", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("name", ["smoke", "demo", "window", "paper"])
 def test_every_variant_is_a_run(name: str, variant: str) -> None:
     config = recipe(name, "mdm", variant=variant)
     assert (config.process == "uniform") == variant.endswith("uniform")
@@ -41,7 +41,7 @@ def test_unknown_names_are_named() -> None:
         recipe("demo", "mdm", variant="ddpm")
     with pytest.raises(ValueError, match="got 'sedd-absorb' for 'ar'"):
         recipe("demo", "ar", variant="sedd-absorb")
-    with pytest.raises(ValueError, match="recipe must be one of smoke, demo, paper; got 'huge'"):
+    with pytest.raises(ValueError, match="recipe must be one of smoke, demo, window, paper; got 'huge'"):
         recipe("huge", "mdm")
     with pytest.raises(ValueError, match="kind must be one of mdm, ar; got 'gan'"):
         recipe("demo", "gan")  # type: ignore[arg-type]
