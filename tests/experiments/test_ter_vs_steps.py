@@ -154,3 +154,14 @@ def test_a_dry_run_lists_cells_and_writes_nothing(tmp_path, capsys):
 def test_a_language_without_incorrect_sequences_is_warned_of():
     with pytest.warns(UserWarning, match="SER is 0 for any model"):
         Config(languages=("2-gram:prune=0",), models=("none",)).check()
+
+
+@pytest.mark.gpu
+def test_the_smoke_preset_on_a_gpu(smoke, tmp_path):
+    """Exact numbers are the CPU's; networks are trained and sampled there."""
+    here = read_results(smoke[0])
+    there = EXPERIMENT.run(dataclasses.replace(PRESETS["smoke"], device="cuda"), tmp_path)
+    assert not there.failures
+    exact = [table[table["method"] == "exact"].reset_index(drop=True) for table in (here, there.table)]
+    pandas.testing.assert_frame_equal(*exact, rtol=1e-9)
+    assert set(there.table["denoiser"]) == set(here["denoiser"])

@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hmmlearn import hmm
 
 from languages import HMMLanguage, NGramLanguage, copy_pairs, from_hmmlearn, ngram_from_text, random_hmm, random_ngram
 from languages.interchange import hmmlearn_models, to_hmm, to_hmmlearn
+
+hmm = pytest.importorskip("hmmlearn.hmm", reason="needs the package hmmlearn")
 
 HOLE = 0.3
 LANGUAGES = {
