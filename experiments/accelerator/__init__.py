@@ -1,0 +1,1 @@
+"""Everything that only an accelerator can tell, in one command of a few minutes."""
