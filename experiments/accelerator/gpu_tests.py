@@ -38,7 +38,9 @@ class GpuTestsCell(SectionCell):
         report = workdir / "report.xml"
         workers = min(8, os.cpu_count() or 1)
         spread = ["-n", str(workers)] if not self.small and importlib.util.find_spec("xdist") else []
-        command = [sys.executable, "-m", "pytest", "-m", "gpu", *spread, "--tb=short", f"--junitxml={report}"]
+        # Where pytest-benchmark is installed it warns beside xdist, and a warning ends the session.
+        options = ["-m", "gpu", *spread, "-p", "no:benchmark", "--tb=short", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", *options]
         try:
             done = subprocess.run(
                 [*command, *(files[:3] if self.small else files)],

@@ -132,7 +132,7 @@ def _shown(row: Mapping[Any, Any]) -> str:
         scaled = (1e-12 * value, 1e-12 * row["low"], 1e-12 * row["high"])
         return f"{scaled[0]:.3g} {'TB/s' if unit == 'bytes/second' else 'TFLOP/s'} [{scaled[1]:.3g}, {scaled[2]:.3g}]"
     if unit == "tokens/second":
-        return f"{value / 1e6:.3g} M" if value >= 1e5 else f"{value:.3g}"
+        return f"{value / 1e9:.3g} G" if value >= 1e9 else f"{value / 1e6:.3g} M" if value >= 1e5 else f"{value:.3g}"
     if unit == "parameters":
         return f"{value / 1e6:.4g} M"
     if row["metric"] in ("share_of_copy", "flop_utilisation"):

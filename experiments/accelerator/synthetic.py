@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from experiments.accelerator.clock import limits, rate, seconds_of, seeded
 from experiments.accelerator.section import SectionCell
 from experiments.harness import Row
+from experiments.synthetic.cell import describe_size
 
 if TYPE_CHECKING:
     from languages import Estimate
 
 VOCAB_SIZE = 8
 TOKEN_BYTES = 8
+POSTERIOR = "posterior, float32"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,27 +45,36 @@ class LanguageSpeedCell(SectionCell):
             speeds[device] = self._speeds(device)
         for task, speed in speeds[self.device].items():
             places = {"language": self.language, "length": self.length}
-            rows.append(self.row(speed, "tokens_per_second", task, **places))
+            count = self._batches(self.device)[task != POSTERIOR]
+            what = f"{task}, {count} rows"
+            rows.append(self.row(speed, "tokens_per_second", what, **places))
             # What has to move at least: tokens in or out, and the laws that come out.
-            least = TOKEN_BYTES + 4 * VOCAB_SIZE * (task == "posterior, float32")
+            least = TOKEN_BYTES + 4 * VOCAB_SIZE * (task == POSTERIOR)
             share = Estimate.measured([least * speed.value / limits(self.device).copy.value], unit="ratio")
-            rows.append(self.row(share, "share_of_copy", task, **places))
+            rows.append(self.row(share, "share_of_copy", what, **places))
             if self.device != "cpu":
                 here = speeds["cpu"][task]
-                rows.append(self.row(here, "tokens_per_second_cpu", task, **places))
+                rows.append(self.row(here, "tokens_per_second_cpu", what, **places))
                 gain = Estimate.measured([speed.value / here.value], unit="ratio")
-                rows.append(self.row(gain, "speed_over_cpu", task, **places))
+                rows.append(self.row(gain, "speed_over_cpu", what, **places))
         return rows
+
+    def _batches(self, device: str) -> tuple[int, int]:
+        """Rows for posteriors, and for the rest: on a device as many as fill it, 2²⁸ states or so at all positions."""
+        states = max(16, describe_size(self.language))
+        if self.small:
+            return 4, 4
+        if device == "cpu":
+            return (64 if states > 64 else 256,) * 2
+        rows = min(1 << 15, (1 << 28) // (states * self.length))
+        return rows, 4 * rows
 
     def _speeds(self, device: str) -> dict[str, Estimate]:
         import torch
 
         from languages import language_from
 
-        states = int(self.language.partition("states=")[2] or 0)
-        large = device != "cpu" and not self.small
-        rows = 1024 if large else 4 if self.small else 64 if states > 64 else 256
-        wide = rows * (32 if large else 1)
+        rows, wide = self._batches(device)
         language = language_from(f"{self.language}{',' if ':' in self.language else ':'}prune=0").to(device)
         generator = seeded(device)
         tokens = language.sample(rows, self.length, generator=generator)
@@ -72,7 +83,7 @@ class LanguageSpeedCell(SectionCell):
         many = language.sample(wide, self.length, generator=generator)
         tasks: dict[str, tuple[Callable[[], object], int]] = {
             "sampling": (lambda: language.sample(wide, self.length, generator=generator), wide),
-            "posterior, float32": (lambda: language.posterior(half, dtype=torch.float32), rows),
+            POSTERIOR: (lambda: language.posterior(half, dtype=torch.float32), rows),
             "log-probability": (lambda: language.log_prob(many), wide),
         }
         return {

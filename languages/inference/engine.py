@@ -22,6 +22,8 @@ from languages.inference.chains import LOG_SMALLEST, HiddenChain
 
 CHUNK_ENTRIES = 1 << 24
 """Entries of the largest array that one call holds (128 MiB in float64)."""
+CHUNK_ENTRIES_GPU = 1 << 28
+"""The same on a GPU, where a recursion over few rows is all launches; less where memory is short."""
 CACHE_ENTRIES = 1 << 16
 """Entries of a vector over states and rows that stays in a CPU's cache."""
 
@@ -227,9 +229,18 @@ def scatter_logsumexp(values: Float[Tensor, "B E"], groups: Int[Tensor, " E"], c
     return total.log() + finite
 
 
+def chunk_entries(device: torch.device) -> int:
+    """Entries of the largest array that one call may hold on a device."""
+    if device.type != "cuda":
+        return CHUNK_ENTRIES
+    # A call holds a few such arrays at once, of eight bytes an entry: together at most half of what is free.
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(CHUNK_ENTRIES, min(CHUNK_ENTRIES_GPU, free // 128))
+
+
 def _blocks(tokens: Int[Tensor, "B T"], entries: int, positions: int) -> Iterator[slice]:
     """Slices of rows small enough to hold `entries` weights at `positions` places of each row at once."""
-    size = CHUNK_ENTRIES // max(1, entries * positions)
+    size = chunk_entries(tokens.device) // max(1, entries * positions)
     if tokens.device.type == "cpu":
         size = min(size, CACHE_ENTRIES // entries)
     size = max(1, size)

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.inference.chains import HiddenChain
-from languages.inference.engine import CHUNK_ENTRIES, log_step, normalised_log, scatter_logsumexp
+from languages.inference.engine import chunk_entries, log_step, normalised_log, scatter_logsumexp
 
 FLOOR = 1e-140
 """Rescaled weights above this are exact, and so are products of two of them."""
@@ -111,6 +111,6 @@ def _normalised(logs: Float[Tensor, "*rows V"]) -> Float[Tensor, "*rows V"]:
 
 
 def _blocks(tokens: Int[Tensor, "B L"], num_states: int) -> Iterator[slice]:
-    size = max(1, CHUNK_ENTRIES // (2 * num_states * tokens.shape[1]))
+    size = max(1, chunk_entries(tokens.device) // (2 * num_states * tokens.shape[1]))
     for begin in range(0, len(tokens), size):
         yield slice(begin, min(len(tokens), begin + size))

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mdmtheory.networks.attend import attend, kernels
 from mdmtheory.networks.cache import KeyValueCache
 from mdmtheory.networks.config import TransformerConfig
 from mdmtheory.networks.rotary import RotaryTable, rotary_table, rotate
@@ -102,9 +103,10 @@ class Transformer(nn.Module):
         x = self.embedding(tokens)
         table = self.rotary(start, start + tokens.shape[1], tokens.device)
         wanted = None if at is None else at.flatten().nonzero()[:, 0]
-        for block in self.blocks[:-1]:
-            x = block(x, table, condition, cache)
-        x = self.blocks[-1](x, table, condition, cache, wanted)
+        with kernels(tokens.device, training=self.training):
+            for block in self.blocks[:-1]:
+                x = block(x, table, condition, cache)
+            x = self.blocks[-1](x, table, condition, cache, wanted)
         if cache is not None:
             cache.advance(tokens.shape[1])
         row = None if wanted is None else wanted // tokens.shape[1]
@@ -236,6 +238,6 @@ class Attention(nn.Module):
                 visible = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past)
         # One query sees all that is stored, so decoding needs no mask.
         triangle = self.causal and visible is None and keys.shape[2] == length > 1
-        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=visible, is_causal=triangle)
+        mixed = attend(queries, keys, values, visible, causal=triangle)
         mixed = mixed.transpose(1, 2).reshape(batch, length, width)
         return self.out(mixed if wanted is None else mixed.flatten(0, 1).index_select(0, wanted))
