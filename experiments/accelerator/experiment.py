@@ -64,7 +64,7 @@ def full_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
         for size, vocab, length, batch in (("small", GPT2, 1024, 32), ("1b", GPT2, 1024, 8), ("base", 8, 256, 512))
         for backend in ("inductor", "")
     ]
-    ar = AutoregressiveCell(**common, size="small", length=LENGTHS[-1], batch=1, marks=LENGTHS, limit=80.0)
+    ar = AutoregressiveCell(**common, size="small", length=LENGTHS[-1], batch=1, marks=LENGTHS)
     mdm = {
         (length, n): MdmCell(**common, size="small", length=length, batch=1, steps=n)
         for n in (512, 64)
@@ -87,15 +87,15 @@ def full_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
         *languages[:3],
         SequenceErrorsCell(**common, table=True, length=128, steps=128),
         SequenceErrorsCell(**common, table=False, length=512, steps=8),
-        *steps[:3],
-        ar,
+        *steps[:2],
         *(mdm[length, 512] for length in (256, 1024, 8192)),
+        ar,
         *one,
         *studies["2-gram"],
     ]
     rest = [
         *languages[3:],
-        *steps[3:],
+        *steps[2:],
         *largest,
         *(mdm[length, n] for length, n in ((256, 64), (1024, 64), (8192, 64))),
         *sixteen,
