@@ -60,7 +60,8 @@ class Limits(NamedTuple):
 
     Attributes:
         copy: Bytes a second of a large copy on the device, bytes read plus bytes written.
-        product: Operations a second of a large bfloat16 matrix product on random numbers.
+        product: Operations a second of a large bfloat16 matrix product on random numbers. Readings spread by a sixth
+            as clocks settle; utilisation is held against the best of them.
     """
 
     copy: Estimate

@@ -14,7 +14,7 @@ from experiments.accelerator.gpu_tests import GpuTestsCell
 from experiments.accelerator.machine import MachineCell
 from experiments.accelerator.report import page, report
 from experiments.accelerator.section import SectionCell
-from experiments.accelerator.study import ExactCell, StudyCell
+from experiments.accelerator.study import ExactCell, TrainedCell, TrainingCell
 from experiments.accelerator.synthetic import LanguageSpeedCell
 from experiments.accelerator.training_steps import TrainingStepsCell
 from experiments.harness import Cell, Experiment
@@ -86,7 +86,7 @@ def full_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
         GpuTestsCell(**common, limit=120.0),
         *languages[:3],
         SequenceErrorsCell(**common, table=True, length=128, steps=128),
-        SequenceErrorsCell(**common, table=False, length=512, steps=8),
+        SequenceErrorsCell(**common, table=False, length=512, steps=64),
         *steps[:2],
         *(mdm[length, 512] for length in (256, 1024, 8192)),
         ar,
@@ -104,20 +104,24 @@ def full_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
         *studies["hmm"],
         *studies["4-gram"],
     ]
-    return [*first, *(cell for cell in rest if cell not in first)]
+    return list(dict.fromkeys([*first, *rest]))
 
 
 def study(config: Config, common: dict[str, Any], language: str) -> list[SectionCell]:
-    """Exact numbers of a language, then a network."""
-    place: dict[str, Any] = {**common, "language": language, "length": 256, "steps": STUDY_STEPS}
-    limit = config.training_seconds + 90.0
-    return [ExactCell(**place), StudyCell(**place, training_seconds=config.training_seconds, limit=limit)]
+    """Exact numbers of a language, then a network, then its errors."""
+    place: dict[str, Any] = {**common, "language": language}
+    place["length"], steps = (16, (4, 16)) if config.small else (256, STUDY_STEPS)
+    network: dict[str, Any] = {**place, "training_seconds": config.training_seconds}
+    return [
+        ExactCell(**place, steps=steps),
+        TrainingCell(**network, limit=config.training_seconds + 60.0),
+        *(TrainedCell(**network, steps=n) for n in steps),
+    ]
 
 
 def small_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
     """One cell of every kind, at sizes that take a second."""
     tiny: dict[str, Any] = {**common, "size": "nano", "length": 16, "batch": 2}
-    place: dict[str, Any] = {**common, "language": "2-gram", "length": 16, "steps": (4, 16)}
     return [
         MachineCell(**common),
         GpuTestsCell(**common),
@@ -130,8 +134,7 @@ def small_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
         MdmCell(**tiny, steps=4),
         MdmCell(**{**tiny, "size": "latency-study"}, steps=4),
         *(LargestBatchCell(**tiny, causal=causal, steps=4) for causal in (False, True)),
-        ExactCell(**place),
-        StudyCell(**place, training_seconds=config.training_seconds),
+        *study(config, common, "2-gram"),
     ]
 
 

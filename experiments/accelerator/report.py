@@ -27,6 +27,8 @@ NAMES = {
     "ter_increase": "TER increase",
     "epsilon_learning_mean": "ε_learning, nats/token",
     "ser": "SER",
+    "held_out_gap": "held-out NELBO above the optimum, nats/token",
+    "training_steps": "training steps",
     "network_calls": "network calls",
 }
 LEFT_OUT = {5: ("seconds",), 6: ("network_calls",), 7: ()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from experiments.harness import Cell, Row
 
@@ -67,6 +67,10 @@ class SectionCell(Cell):
     def limit_seconds(self) -> float:
         """See `Cell`."""
         return self.limit
+
+    def within(self, seconds: float) -> Self:
+        """See `Cell`."""
+        return dataclasses.replace(self, limit=min(self.limit, seconds))
 
     def estimated_seconds(self) -> float:
         """What it takes at least; it is not started with less time left."""

@@ -66,8 +66,7 @@ class LanguageSpeedCell(SectionCell):
             return 4, 4
         if device == "cpu":
             return (64 if states > 64 else 256,) * 2
-        rows = min(1 << 15, (1 << 28) // (states * self.length))
-        return rows, 4 * rows
+        return min(1 << 15, (1 << 28) // (states * self.length)), 1 << 17
 
     def _speeds(self, device: str) -> dict[str, Estimate]:
         import torch

@@ -53,7 +53,7 @@ class TrainingStepsCell(SectionCell):
 
         config = self._config()
         network = config.network(self.vocab_size)
-        limit = limits(self.device).product  # before the meter of memory starts
+        limit = limits(self.device).product.high  # before the meter of memory starts
         limits.cache_clear()
         fresh_meter(self.device)
         generator = seeded(self.device)
@@ -74,7 +74,7 @@ class TrainingStepsCell(SectionCell):
         wanted = round(MASKED_SHARE * self.batch * self.length)
         operations = (1 + BACKWARD) * forward_operations(network, self.batch, self.length, wanted=wanted)
         done = rate(operations, found, "operations/second")
-        use = dataclasses.replace(done.scaled(1 / limit.value), unit="ratio")
+        use = dataclasses.replace(done.scaled(1 / limit), unit="ratio")
         weights = sum(parameter.numel() for parameter in engine.model.parameters())
         rows = [
             self.row(speed, "tokens_per_second", what, **places),

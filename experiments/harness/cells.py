@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from experiments.harness.rows import Row
 
@@ -55,6 +55,10 @@ class Cell(abc.ABC):
     def limit_seconds(self) -> float:
         """The most time this cell may take in a run with a time limit, in seconds; it is cut then."""
         return math.inf
+
+    def within(self, seconds: float) -> Self:
+        """This cell, told after how many seconds it will be cut, for one that can make use of that."""
+        return self
 
     @property
     def label(self) -> str:

@@ -71,7 +71,8 @@ class Worker:
         started = time.monotonic()
         threads = threads_per_job(1)
         self._busy = True
-        future = self._pool.submit(run_cell, cell, key, cell.label, self._folder, threads=threads, parent=os.getpid())
+        told = cell.within(seconds)
+        future = self._pool.submit(run_cell, told, key, cell.label, self._folder, threads=threads, parent=os.getpid())
         try:
             outcome = future.result(None if math.isinf(seconds) else seconds)
             self._busy = False

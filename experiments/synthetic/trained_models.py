@@ -15,7 +15,11 @@ from experiments.synthetic.path_law import path_kls, ter_increase
 
 if TYPE_CHECKING:
     from languages import Language
+    from mdmtheory.denoisers import NetworkDenoiser, NoisyNetworkDenoiser
+    from mdmtheory.networks import CausalLanguageModel
     from mdmtheory.training import TrainingConfig, TrainingResult
+
+    Model = CausalLanguageModel | NetworkDenoiser | NoisyNetworkDenoiser
 
 Network = Literal["mdm", "sedd-absorb", "sedd-uniform", "uniform", "d3pm-uniform", "ar"]
 """Networks that can be trained: an MDM with its usual loss, its variants (`mdmtheory.training.recipes`), and an AR."""
@@ -42,9 +46,21 @@ class ModelCell(LanguageCell):
     def run(self, workdir: Path) -> Sequence[Row]:
         """Train, with checkpoints in `workdir`, and measure."""
         from languages import Estimate
-        from mdmtheory.training import train
 
         language = self.build()
+        result = self.trained(language, workdir)
+        seconds = Estimate.measured([result.seconds], unit="seconds")
+        trained = self.row(seconds, "training_seconds", denoiser=self.kind)
+        return [trained, *self.measured(language, result.model)]
+
+    def training(self) -> TrainingConfig:
+        """The training run, before seed and device."""
+        return training_config(self.recipe, self.kind)
+
+    def trained(self, language: Language, workdir: Path) -> TrainingResult:
+        """Train, with checkpoints in `workdir`."""
+        from mdmtheory.training import train
+
         config = self.training()
         config = dataclasses.replace(
             config,
@@ -53,27 +69,25 @@ class ModelCell(LanguageCell):
             accelerator="cpu" if self.device == "cpu" else "auto",
         )
         # On CPU cores cells train side by side, and their bars would write over each other.
-        result = train(language, self.length, config, progress=False if self.device == "cpu" else None)
-        seconds = Estimate.measured([result.seconds], unit="seconds")
-        rows = [self.row(seconds, "training_seconds", denoiser=self.kind)]
-        if self.kind == "ar":
-            return [*rows, *self._measure_ar(language, result)]
-        if config.process == "uniform":
-            return [*rows, *self._measure_uniform(language, result)]
-        return [*rows, *self._measure_masks(language, result)]
+        return train(language, self.length, config, progress=False if self.device == "cpu" else None)
 
-    def training(self) -> TrainingConfig:
-        """The training run, before seed and device."""
-        return training_config(self.recipe, self.kind)
+    def measured(self, language: Language, model: Model) -> list[Row]:
+        """Errors and costs of a trained network."""
+        from mdmtheory.denoisers import NetworkDenoiser
+        from mdmtheory.networks import CausalLanguageModel
 
-    def _measure_ar(self, language: Language, result: TrainingResult) -> list[Row]:
+        if isinstance(model, CausalLanguageModel):
+            return self._measure_ar(language, model)
+        if isinstance(model, NetworkDenoiser):
+            return self._measure_masks(language, model)
+        return self._measure_uniform(language, model)
+
+    def _measure_ar(self, language: Language, model: CausalLanguageModel) -> list[Row]:
         """The AR law is explicit: its KL is a mean of paired log-probabilities."""
         from languages import Estimate
-        from mdmtheory.networks import CausalLanguageModel
         from mdmtheory.samplers.autoregressive import sample_autoregressive
 
-        model, generator = result.model, self.generator()
-        assert isinstance(model, CausalLanguageModel)
+        generator = self.generator()
         places: dict[str, Any] = {"denoiser": "ar", "sampler": "left-to-right", "steps": self.length}
         tokens = language.sample(max(1024, self.sequences), self.length, generator=generator)
         paired = language.log_prob(tokens) - model.log_prob(tokens).to(language.device)
@@ -87,15 +101,13 @@ class ModelCell(LanguageCell):
             *sample_rows(self, language, samples, seconds, **places),
         ]
 
-    def _measure_masks(self, language: Language, result: TrainingResult) -> list[Row]:
+    def _measure_masks(self, language: Language, model: NetworkDenoiser) -> list[Row]:
         """Path law: what sampling costs the exact denoiser, plus what the network's own error adds."""
-        from mdmtheory.denoisers import NetworkDenoiser
         from mdmtheory.diffusion.schedules import uniform_reveal
         from mdmtheory.estimates import estimate_learning_error
         from mdmtheory.samplers import plans, sample
 
-        model, generator = result.model, self.generator()
-        assert isinstance(model, NetworkDenoiser)
+        generator = self.generator()
         exact = path_kls(language, self.length, self.steps, self.path_sequences, self.seed)
         rows = []
         for num_steps in self.steps:
@@ -115,7 +127,7 @@ class ModelCell(LanguageCell):
             rows += sample_rows(self, language, samples, time.perf_counter() - started, **places)
         return rows
 
-    def _measure_uniform(self, language: Language, result: TrainingResult) -> list[Row]:
+    def _measure_uniform(self, language: Language, model: NoisyNetworkDenoiser) -> list[Row]:
         """Under uniform noise no token is revealed for good: there is no path law, but samples can be judged."""
         from mdmtheory.diffusion.processes import Uniform
         from mdmtheory.samplers import sample
@@ -123,9 +135,9 @@ class ModelCell(LanguageCell):
 
         generator, rows = self.generator(), []
         for num_steps in self.steps:
-            kernel = Ancestral(Uniform(language.vocab_size), num_steps)
+            kernel = Ancestral(Uniform(model.vocab_size), num_steps)
             started = time.perf_counter()
-            samples = sample(result.model, kernel, batch=self.sequences, length=self.length, generator=generator)  # type: ignore[arg-type]
+            samples = sample(model, kernel, batch=self.sequences, length=self.length, generator=generator)
             seconds = time.perf_counter() - started
             places: dict[str, Any] = {"denoiser": self.kind, "sampler": "ancestral, uniform", "steps": num_steps}
             rows += sample_rows(self, language, samples, seconds, **places)

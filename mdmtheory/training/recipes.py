@@ -101,7 +101,7 @@ VARIANTS: Mapping[str, dict[str, Any]] = MappingProxyType(
 _CPU_SPEED = 3.0e10
 """Useful operations per second of one CPU core on networks this small (the demo's 3600 steps in 80 s)."""
 _GPU_SPEED = 1.0e14
-"""A guess for one current accelerator in bfloat16; not measured."""
+"""One accelerator in bfloat16, networks of 6 M: a guess. An H200 reached 2.3e14 with 85 M, 3.8e14 with 1 G."""
 _GPU_STEP = 5e-3
 """A guess for the least time of a step there."""
 _STARTUP = 8.0

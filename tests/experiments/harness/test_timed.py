@@ -1,0 +1,88 @@
+"""Runs with a time limit: in order of worth, cut where they must be, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from reference.timed_cells import TimedCell, TimedConfig, timed_experiment
+
+from experiments.harness import main
+
+
+def test_cells_run_in_order_and_what_does_not_fit_is_left_out(tmp_path):
+    cells = [TimedCell("b", estimate=1.0), TimedCell("long", estimate=1e6), TimedCell("a", estimate=2.0)]
+    pages = []
+    experiment = timed_experiment(cells, pages)
+    results = experiment.run(TimedConfig(), tmp_path)
+    assert results.table["language"].tolist() == ["b", "a"]
+    assert results.table["value"].nunique() == 1  # one process runs them all
+    assert not results.failures
+    (left_out,) = results.skipped
+    assert left_out.label == "long"
+    assert left_out.error is not None
+    assert left_out.error.startswith("not run: it takes about 277.8 h, ")
+    # The page after every cell, and once more at the end.
+    assert pages == [(1, 0, 0, 2), (1, 0, 1, 1), (2, 0, 1, 0), (2, 0, 1, 0)]
+    assert (tmp_path / "timed.md").read_text() == "2 rows\n"
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["cells"] == {"all": 3, "reused": 0, "failed": 0, "skipped": 1}
+    # The same command goes on: the finished ones are not run again.
+    cells[1] = dataclasses.replace(cells[1], estimate=1.0)
+    again = experiment.run(TimedConfig(), tmp_path)
+    assert again.table["language"].tolist() == ["b", "long", "a"]
+    assert again.table["value"].nunique() == 2
+    assert not again.skipped
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [("sleep", "cut after 0.5 s, the time it had"), ("die", "its process died"), ("fail", "RuntimeError: it failed")],
+)
+def test_a_cell_that_is_cut_dies_or_fails_takes_only_itself_along(does, reason, tmp_path):
+    cells = [TimedCell("before"), TimedCell("bad", does, limit=0.5 if does == "sleep" else 60), TimedCell("after")]
+    results = timed_experiment(cells, []).run(TimedConfig(), tmp_path)
+    assert [(cell.label, cell.error) for cell in results.failures] == [("bad", reason)]
+    assert results.table["language"].tolist() == ["before", "after"]
+    assert results.table["value"].nunique() == 2  # the process was replaced
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
+
+
+def test_the_end_of_the_run_cuts_too(tmp_path):
+    cells = [TimedCell("endless", "sleep"), TimedCell("after", estimate=0.1)]
+    results = timed_experiment(cells, []).run(TimedConfig(seconds=4.0), tmp_path)
+    assert [cell.label for cell in results.failures] == ["endless"]
+    assert [cell.label for cell in results.skipped] == ["after"]
+
+
+def test_a_cell_is_told_how_long_it_has(tmp_path):
+    cells = [TimedCell("by its limit", "tell", limit=7.0), TimedCell("by the run", "tell", limit=100.0)]
+    told = timed_experiment(cells, []).run(TimedConfig(seconds=50.0), tmp_path).table["value"].tolist()
+    assert told[0] == 7.0
+    assert 10 < told[1] <= 50
+
+
+def test_as_a_command(tmp_path, capsys):
+    experiment = timed_experiment([TimedCell("good"), TimedCell("long", estimate=1e6)], [])
+    assert main(experiment, ["--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert str(tmp_path / "timed.md") in printed.out
+    assert "long: not run: it takes about" in printed.err
+    assert "[2/2] long: not run" in printed.err
+    assert main(experiment, ["--out", str(tmp_path), "--jobs", "2"]) == 2
+    assert "jobs must be 1 under a time limit" in capsys.readouterr().err
+    assert main(experiment, ["--out", str(tmp_path), "--backend", "ray"]) == 2
+    assert "backend must be processes under a time limit" in capsys.readouterr().err
+    assert main(experiment, ["--out", str(tmp_path), "--dry-run"]) == 0
+    # In order, and a finished cell after those to run.
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:4]] == ["long", "good"]
+
+
+def test_a_configuration_is_fitted_before_it_is_checked(tmp_path, capsys):
+    experiment = dataclasses.replace(
+        timed_experiment([TimedCell("good")], []), fitted=lambda config: dataclasses.replace(config, device="cpu")
+    )
+    assert main(experiment, ["--out", str(tmp_path), "--device", "cuda:99"]) == 0
+    assert json.loads((tmp_path / "run.json").read_text())["device"] == "cpu"
