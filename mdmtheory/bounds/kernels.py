@@ -19,7 +19,7 @@ from mdmtheory.diffusion.processes import Absorbing, Process, Uniform
 from mdmtheory.diffusion.schedules import Geometric
 from mdmtheory.exact import enumeration
 from mdmtheory.exact.enumeration.chains import Chain
-from mdmtheory.samplers.decoding import PLAIN
+from mdmtheory.samplers.draws.decoding import PLAIN
 from mdmtheory.samplers.kernels import Ancestral, Kernel, LeaveOneOut, ReMDMRescale
 from mdmtheory.samplers.kernels.euler import euler_law
 from mdmtheory.samplers.kernels.remdm import step_from_leaving

@@ -12,10 +12,10 @@ from torch import Tensor
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.exact.enumeration.affordable import MOST_WORK, ROWS_PER_CALL, check_kernel_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
-from mdmtheory.samplers.ask import ask_states
-from mdmtheory.samplers.decoding import Decoding
+from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.kernels import Kernel, Step
-from mdmtheory.samplers.run_kernel import greedy_finish
+from mdmtheory.samplers.run.ask_denoiser import ask_states
+from mdmtheory.samplers.run.run_kernel import greedy_finish
 
 CHUNK_ENTRIES = 1 << 22
 """Entries that half a step holds at once."""
