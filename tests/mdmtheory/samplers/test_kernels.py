@@ -8,13 +8,14 @@ import math
 
 import pytest
 import torch
+from reference.families import all_kernels, families
 
 from languages import NGramLanguage, random_hmm, random_ngram
 from mdmtheory.denoisers import Oracle, UniformOracle
 from mdmtheory.diffusion.processes import Absorbing, Uniform
 from mdmtheory.diffusion.schedules import Cosine, Geometric, Linear, Polynomial
 from mdmtheory.exact import enumeration
-from mdmtheory.samplers import kernels, sample
+from mdmtheory.samplers import sample
 from mdmtheory.samplers.kernels import (
     Ancestral,
     Euler,
@@ -29,6 +30,7 @@ from mdmtheory.samplers.kernels import (
     Renoising,
     Tweedie,
 )
+from mdmtheory.samplers.run.compatibility import exact_denoiser
 from mdmtheory.samplers.schemes import Bernoulli
 
 V, L = 3, 3
@@ -36,12 +38,6 @@ MASKS, NOISE = Absorbing(V), Uniform(V)
 CHAIN = random_ngram(2, V, seed=0, prune_below=0.2)
 HIDDEN = random_hmm(3, V, seed=2, prune_below=0.3)
 WORDS = list(itertools.product(range(V), repeat=L))
-GENERIC = [Ancestral, Euler, Tweedie, LeaveOneOut, ForwardBackward, Renoising, PredictorCorrector]
-ABSORBING = [kind(MASKS, 4) for kind in GENERIC] + [
-    ReMDMCap(MASKS, 4, 0.3),
-    ReMDMRescale(MASKS, 4, 0.7),
-    ReMDMLoop(MASKS, 5),
-]
 
 
 def noise(state, word, alpha, absorbing):
@@ -152,7 +148,7 @@ def test_ancestral_masks_are_bernoulli_reveals(schedule):
     torch.testing.assert_close(law.probs, plan.probs, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("kernel", ABSORBING, ids=repr)
+@pytest.mark.parametrize("kernel", all_kernels(V, uniform=False), ids=repr)
 def test_leaving_agrees_with_the_step(kernel):
     """Executor and enumerator see two faces of a kernel: the probability to change, and the law of a step."""
     states = torch.tensor(list(itertools.product(range(V + 1), repeat=2)))
@@ -160,7 +156,8 @@ def test_leaving_agrees_with_the_step(kernel):
     grid = kernel.times
     for time_from, time_to in itertools.pairwise(grid.tolist()):
         t, s = (torch.full((len(states),), value, dtype=torch.float64) for value in (time_from, time_to))
-        step = kernel.step(states, t, s)
+        confidence = torch.linspace(0.1, 1, states.numel(), dtype=torch.float64).view(states.shape)
+        step = kernel.step(states, t, s, confidence if kernel.remembers else None)
         law, leave = kernel.step_probs(step, log_probs), kernel.leave_probs(step)
         torch.testing.assert_close(1 - law.gather(-1, states[..., None])[..., 0], leave, rtol=0, atol=1e-12)
         hole = states == V
@@ -194,23 +191,17 @@ def test_forward_backward_is_a_step_and_noise():
     torch.testing.assert_close(law, keep * reached + (1 - keep) / V, rtol=0, atol=1e-12)
 
 
-SINGLE = [
-    kernel
-    for process in (MASKS, NOISE)
-    for kernel in (
-        Ancestral(process, 3),
-        Tweedie(process, 3),
-        ForwardBackward(process, 3),
-        Renoising(process, 3, 0.3),
-        PredictorCorrector(process, 3, 0.5, 2),
-    )
-] + [ReMDMCap(MASKS, 3, 0.4), ReMDMRescale(MASKS, 3, 1.0), ReMDMLoop(MASKS, 6, scale=0.9), ReMDMConfidence(MASKS, 3)]
-
-
-@pytest.mark.parametrize("kernel", SINGLE, ids=repr)
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        *all_kernels(V, having="for one hidden position"),
+        *(PredictorCorrector(process, 3, 0.5, correctors=2) for process in (MASKS, NOISE)),
+    ],
+    ids=repr,
+)
 def test_one_hole_is_filled_exactly(kernel):
     """All samplers that keep the law of single positions are exact for one hole, at every N."""
-    denoiser = Oracle(HIDDEN) if kernel.absorbing else UniformOracle(HIDDEN)
+    denoiser = exact_denoiser(HIDDEN, kernel)
     prompts = torch.tensor([[a, b, V, c] for a, b, c in WORDS])
     prompts = prompts[~HIDDEN.log_marginal(prompts).isneginf()]
     open_ended = torch.special.entr(HIDDEN.posterior(prompts)[:, 2].exp()).sum(-1)
@@ -219,11 +210,9 @@ def test_one_hole_is_filled_exactly(kernel):
     assert law.total_variation(HIDDEN).value < 1e-12
 
 
-@pytest.mark.parametrize(
-    "kernel", [*SINGLE[:5], *SINGLE[5:10], ReMDMCap(MASKS, 3, 0.2), ReMDMRescale(MASKS, 3, 0.2)], ids=repr
-)
+@pytest.mark.parametrize("kernel", all_kernels(V, having="as N → ∞"), ids=repr)
 def test_more_steps_are_better(kernel):
-    denoiser = Oracle(CHAIN) if kernel.absorbing else UniformOracle(CHAIN)
+    denoiser = exact_denoiser(CHAIN, kernel)
     kls = [enumeration.law(denoiser, L, dataclasses.replace(kernel, steps=n)).kl(CHAIN).value for n in (3, 24)]
     assert 0 < kls[1] < 0.5 * kls[0]
 
@@ -274,11 +263,9 @@ def test_argmax_finish():
 
 
 def test_every_kernel_says_what_it_is():
-    for name in kernels.__all__:
-        kind = getattr(kernels, name)
-        if kind not in (Kernel, kernels.Remasking, kernels.Step):
-            assert kind.properties.source
-            assert kind.properties.literature
+    for family in families("kernel"):
+        assert family.properties.source
+        assert family.properties.literature
     assert repr(Ancestral(MASKS, 4)) == "Ancestral(Absorbing(3), 4)"
     assert repr(ReMDMCap(MASKS, 4, 0.1, end=0.1)) == "ReMDMCap(Absorbing(3), 4, end=0.1, cap=0.1)"
 

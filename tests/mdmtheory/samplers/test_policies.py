@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.families import all_policies
 
 from languages import random_hmm, random_ngram
 from mdmtheory.denoisers import Oracle, PerturbedOracle
@@ -81,9 +82,7 @@ def test_margin_is_neither_confidence_nor_entropy():
     assert picks(Entropy(3), "bdfac") == {0, 1, 3}
 
 
-@pytest.mark.parametrize(
-    "policy", [Confidence(2), Margin(2), Entropy(2), Threshold(0.7), Factor(1.0), EntropyBudget(0.5)], ids=repr
-)
+@pytest.mark.parametrize("policy", all_policies(), ids=repr)
 def test_given_positions_are_never_picked(policy):
     assert picks(policy, "aee", hidden=[1, 2]) <= {1, 2}
     assert picks(policy, "aee", hidden=[1, 2])
@@ -138,6 +137,7 @@ POLICIES = st.one_of(
     st.builds(Threshold, st.sampled_from([0.0, 0.5, 0.8, 1.0])),
     st.builds(Factor, st.sampled_from([0.5, 1.0, 2.0])),
     st.builds(EntropyBudget, st.sampled_from([0.0, 0.3, 1.0])),
+    st.sampled_from(all_policies()),
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from reference.families import families
 
 from languages import random_ngram
 from mdmtheory.denoisers import Oracle, UniformOracle
@@ -43,7 +44,7 @@ def test_the_table_is_a_table():
     assert {row.count("|") for row in rows} == {10}
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES.values() if f.kind == "kernel"], ids=lambda f: f.name)
+@pytest.mark.parametrize("family", families("kernel"), ids=lambda f: f.name)
 def test_noise_and_revision_are_as_said(family):
     """`noise` lists what a kernel runs on; `revises` whether a token may change under masks, by its step."""
     kernel = family.maker(Absorbing(3), 4)
