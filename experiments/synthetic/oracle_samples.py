@@ -14,7 +14,7 @@ from experiments.synthetic.cell import LanguageCell, describe_size
 
 if TYPE_CHECKING:
     from languages import Language
-    from mdmtheory.samplers.executor import Samples
+    from mdmtheory.samplers import Samples
 
 
 @dataclasses.dataclass(frozen=True)

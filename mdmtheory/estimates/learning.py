@@ -22,6 +22,7 @@ from languages import Language
 from languages.checks import check_count
 from languages.estimate import Estimate
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.diffusion.ranks import random_ranks
 from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
 
 
@@ -83,8 +84,8 @@ def estimate_learning_error(
     quantile = np.clip(quantile, nothing * (1 + 1e-12), 1 - 1e-16)
     count = stats.binom.ppf(quantile, length, hidden_share).clip(1, length)
     weight = (1 - nothing) / hidden_share
-    shuffle = torch.rand(tokens.shape, dtype=torch.float64, device=tokens.device, generator=generator)
-    hidden = shuffle.argsort(1).argsort(1) < torch.as_tensor(count, device=tokens.device)[:, None]
+    ranks = random_ranks(batch, length, generator=generator, device=tokens.device)
+    hidden = ranks < torch.as_tensor(count, device=tokens.device)[:, None]
     time = torch.as_tensor(hidden_share, device=tokens.device)
     totals, leaks, largest = np.empty(batch), np.empty(batch), 0.0
     for start in range(0, batch, max_batch):

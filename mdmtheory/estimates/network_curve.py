@@ -37,6 +37,7 @@ from languages.information.estimates import DEFAULT_NODES
 from languages.information.nested_sets import stratified_uniforms
 from languages.information.nodes import lobatto
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.diffusion.ranks import random_ranks
 from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
 from mdmtheory.estimates.path_curve import PathCurve
 
@@ -197,8 +198,7 @@ def _sample_costs(
     fractions = lobatto(num_nodes, length)[1]
     losses, shown = np.zeros((rows, num_nodes)), np.zeros((rows, num_nodes))
     for _ in range(num_draws):
-        order = torch.rand(rows, length, dtype=torch.float64, device=tokens.device, generator=generator)
-        rank = order.argsort(1).argsort(1)
+        rank = random_ranks(rows, length, generator=generator, device=tokens.device)
         quantile = stratified_uniforms(rows, tokens.device, generator)
         counts = stats.binom.ppf(quantile[:, None], length - 1, fractions).clip(0, length - 1).astype(np.int64)
         shown += counts / num_draws

@@ -11,8 +11,8 @@ from torch import Tensor
 from languages.checks import check_count, check_tokens
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
-from mdmtheory.samplers.executor import Samples
 from mdmtheory.samplers.rows import prepare
+from mdmtheory.samplers.samples import Samples
 
 
 class Decoder(Protocol):

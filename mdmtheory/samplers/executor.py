@@ -20,8 +20,6 @@ from mdmtheory.samplers.run.start_rows import start
 from mdmtheory.samplers.samples import Samples
 from mdmtheory.samplers.schemes import Scheme
 
-__all__ = ["Samples", "sample"]
-
 
 @torch.no_grad()
 def sample(
