@@ -8,7 +8,7 @@ Behind it: `path` (path law from the information curve), `markov` (marginal law 
 """
 
 from mdmtheory.exact import asymptotics, enumeration, markov, optimal, path
-from mdmtheory.exact.front_door import error
+from mdmtheory.exact.error import error
 from mdmtheory.exact.steps import StepsNeeded, steps_needed
 
 __all__ = ["StepsNeeded", "asymptotics", "enumeration", "error", "markov", "optimal", "path", "steps_needed"]

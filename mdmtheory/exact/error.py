@@ -26,7 +26,7 @@ from typing import Literal
 from languages import Estimate, Language
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
-from mdmtheory.exact.answers import Question, first_answer
+from mdmtheory.exact.methods import Question, first_answer
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.policies import Policy

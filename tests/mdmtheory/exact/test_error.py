@@ -16,8 +16,8 @@ from languages.constructions import parity_blocks
 from mdmtheory import exact
 from mdmtheory.denoisers import Oracle, PerturbedOracle, UniformOracle
 from mdmtheory.diffusion.processes import Absorbing, Uniform
-from mdmtheory.exact import answers, enumeration
-from mdmtheory.exact.front_door import LAWS
+from mdmtheory.exact import enumeration, methods
+from mdmtheory.exact.error import LAWS
 from mdmtheory.samplers import plans
 from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut
 from mdmtheory.samplers.policies import Confidence, Threshold
@@ -111,13 +111,13 @@ def test_two_methods_of_one_question_agree():
         (copy_pairs(3), Bernoulli.uniform(3)),
         (copy_pairs(2), FixedSizes([2, 3])),
     ]:
-        question = answers.Question(language, 5, sampler, Oracle(language))
-        for methods in answers.METHODS.values():
+        question = methods.Question(language, 5, sampler, Oracle(language))
+        for ways in methods.METHODS.values():
             found = {}
-            for name, answer in methods.items():
+            for name, answer in ways.items():
                 try:
                     found[name] = answer(question)
-                except (answers.Unserved, ValueError, NotImplementedError):
+                except (methods.Unserved, ValueError, NotImplementedError):
                     continue
             bracket = found.pop("sandwich", None)
             values = [estimate.value for estimate in found.values()]
