@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Row
 from experiments.synthetic.cell import LanguageCell
+from experiments.synthetic.learning_error.network_training import network_training
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
@@ -55,20 +56,11 @@ class NetworkCell(LanguageCell):
 
     @property
     def training(self) -> TrainingConfig:
-        """The recipe with this cell's network and number of steps."""
-        from mdmtheory.training.recipes import recipe
+        """The recipe with this cell's network, number of steps, seed and device."""
+        from experiments.synthetic.learning_error.network_training import network_training
 
         return dataclasses.replace(
-            recipe(self.recipe, "mdm"),
-            steps=self.training_steps,
-            epochs=None,
-            data="on-the-fly",
-            hidden_size=self.width,
-            num_layers=self.depth,
-            num_heads=max(1, self.width // 16),
-            warmup=0.05,  # of the run, however short
-            held_out=0,
-            time_limit_seconds=None,
+            network_training(self.recipe, self.width, self.depth, self.training_steps),
             seed=self.random_seed,
             accelerator="cpu" if self.device == "cpu" else "auto",
         )

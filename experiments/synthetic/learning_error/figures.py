@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from experiments.learning_error import Config
+    from experiments.synthetic.learning_error.config import Config
 
 DESCRIPTION = "mdmtheory, python -m experiments.learning_error; intervals are 95 %"
 KNOWN = "exact for 2-grams and walks, else sampled"

@@ -10,7 +10,7 @@ from experiments.harness.report import aligned, format_value
 if TYPE_CHECKING:
     import pandas
 
-    from experiments.learning_error import Config
+    from experiments.synthetic.learning_error.config import Config
 
 SOURCES = {
     "ter_increase": ("exact denoiser", "predicted", "measured"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-    from experiments.learning_error import Config
+    from experiments.synthetic.learning_error.config import Config
 
 SCHEDULES = {
     "uniform": "uniform steps",
