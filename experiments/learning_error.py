@@ -27,6 +27,7 @@ from experiments.synthetic.learning_error.exact import EnumeratedCell
 if TYPE_CHECKING:
     import pandas
 
+
 def cells(config: Config) -> Sequence[Cell]:
     """A cell for each network: languages with every knob, the base network on others, and the enumerated ones."""
     studied = [(name, network) for name in config.languages for network in config.networks()]

@@ -19,7 +19,7 @@ from experiments.learning_error import EXPERIMENT, PRESETS, Config, cells, main
 from experiments.synthetic.learning_error.cells import LearningCell
 from experiments.synthetic.learning_error.exact import EnumeratedCell
 from experiments.synthetic.learning_error.measures import first_order, kl_bound, reweighted
-from experiments.synthetic.learning_error.schedules import TrueCurve, schedule_rows, true_curve, uniform_steps
+from experiments.synthetic.learning_error.schedules import TrueCurve, learned_schedules, true_curve, uniform_steps
 from languages import Estimate, language_from, random_ngram
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.estimates import path_log_prob
@@ -148,8 +148,10 @@ def test_schedules_are_judged_by_the_truth(smoke):
 def test_schedules_of_a_denoiser_that_errs_by_epsilon_everywhere():
     """It adds L·ε to every schedule and leaves the curve alone, for ε(t) = ε(0); 26 comparisons."""
     cell = next(cell for cell in cells(SMOKE) if isinstance(cell, LearningCell) and cell.schedule_steps)
-    cell, language = dataclasses.replace(cell, sequences=256), language_from(LANGUAGE)
-    rows = schedule_rows(cell, language, PerturbedOracle(language, 0.03), torch.Generator().manual_seed(0))
+    language, options = language_from(LANGUAGE), {"num_sequences": 256, "seed": cell.seed}
+    found = learned_schedules(PerturbedOracle(language, 0.03), language, LENGTH, cell.schedule_steps, **options,
+                              generator=torch.Generator().manual_seed(0))  # fmt: skip
+    rows = [cell.learning_row(estimate, metric, **places) for estimate, metric, places in found]
     kl = {(row.denoiser, row.sampler, row.steps): row for row in rows if row.metric == "kl"}
     for (denoiser, sampler, steps), row in kl.items():
         if denoiser == "mdm":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.harness import Row
-from experiments.synthetic.learning_error.cells import NetworkCell
+from experiments.synthetic.learning_error.network_cell import NetworkCell
 
 
 @dataclasses.dataclass(frozen=True)

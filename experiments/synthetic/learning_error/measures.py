@@ -13,21 +13,25 @@ SER. Let p_0 be the sampler of the exact denoiser, λ the mass that the network 
   contradict each other, for nothing.
 * "bound": SER_θ ≤ 1 − e^(−path KL), always.
 * "measured": the share of the network's samples outside the language.
+
+Measures yield (estimate, metric, places), the places as columns of the table, and know nothing of cells and rows.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from experiments.synthetic.path_law import path_kls, ter_increase
 from experiments.synthetic.ser_vs_steps.cells import has_calculator, sequence_error_rates
-from languages import Estimate
-from mdmtheory.denoisers import NetworkDenoiser, Oracle
+from languages import Estimate, Language
+from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.diffusion.schedules import uniform_reveal
 from mdmtheory.estimates import (
     estimate_learning_error,
@@ -37,67 +41,126 @@ from mdmtheory.estimates import (
 )
 from mdmtheory.samplers import plans, sample
 
-if TYPE_CHECKING:
-    from experiments.harness import Row
-    from experiments.synthetic.learning_error.cells import LearningCell
-    from languages import Language
-
+Measured = tuple[Estimate, str, dict[str, Any]]
+"""An estimate, its metric, and where it belongs."""
 FEWEST_EFFECTIVE = 32
 """Effective number of weights, (Σr)²/Σr², below which a reweighted mean and its interval mean nothing."""
 LEAST_EFFECTIVE = 0.25
 """Their least share: heavier tails than that hide a part of the mean that was never drawn."""
 
 
-def error_rows(cell: LearningCell, language: Language, model: NetworkDenoiser, generator: torch.Generator) -> list[Row]:
-    """ε_learning on average over a sampler of many steps, its maximum, and one revealed fraction at a time."""
-    most = max(cell.steps)
+def learning_errors(
+    model: Denoiser,
+    language: Language,
+    length: int,
+    steps: int,
+    revealed: Sequence[float],
+    *,
+    num_sequences: int,
+    generator: torch.Generator,
+) -> Iterator[Measured]:
+    """ε_learning on average over a sampler of many steps, its maximum, and one revealed fraction at a time.
+
+    Args:
+        model: What has learned the language.
+        language: The language.
+        length: L.
+        steps: N of the sampler.
+        revealed: Revealed fractions t.
+        num_sequences: Sequences of the language for the fractions; twice as many for mean and maximum.
+        generator: Source of randomness on the language's device.
+    """
     error = estimate_learning_error(
-        model, language, cell.length, uniform_reveal(most), num_sequences=2 * cell.sequences, generator=generator
+        model, language, length, uniform_reveal(steps), num_sequences=2 * num_sequences, generator=generator
     )
-    tokens = language.sample(cell.sequences, cell.length, generator=generator)
+    tokens = language.sample(num_sequences, length, generator=generator)
     curve = learning_error_curve(model, language, tokens, generator=generator)
-    rows: list[Row] = [
-        cell.learning_row(error.mean, "epsilon_learning_mean", steps=most),
-        cell.learning_row(error.maximum, "epsilon_learning_max", steps=most),
-    ]
-    for t, value in zip(cell.revealed, curve.at(cell.revealed), strict=True):
-        rows.append(cell.learning_row(dataclasses.replace(value, law="learned"), "epsilon_learning_at", revealed=t))
-    return rows
+    yield error.mean, "epsilon_learning_mean", {"steps": steps}
+    yield error.maximum, "epsilon_learning_max", {"steps": steps}
+    for t, value in zip(revealed, curve.at(revealed), strict=True):
+        yield dataclasses.replace(value, law="learned"), "epsilon_learning_at", {"revealed": t}
 
 
 def predicted_and_measured(
-    cell: LearningCell, language: Language, model: NetworkDenoiser, generator: torch.Generator
-) -> list[Row]:
-    """Path KL, TER increase and SER at every N: of the exact denoiser, predicted for the network, and measured."""
-    exact = path_kls(language, cell.length, cell.steps, cell.sequences, cell.seed)
-    known = sequence_error_rates(language, cell.length, cell.steps) if has_calculator(language) else {}
-    rows: list[Row] = []
-    for n in cell.steps:
+    model: Denoiser,
+    language: Language,
+    length: int,
+    steps: Sequence[int],
+    *,
+    num_sequences: int,
+    model_samples: int,
+    seed: int,
+    generator: torch.Generator,
+) -> Iterator[Measured]:
+    """Path KL, TER increase and SER at every N: of the exact denoiser, predicted for the network, and measured.
+
+    Args:
+        model: What has learned the language.
+        language: The language.
+        length: L.
+        steps: Numbers of uniform steps N.
+        num_sequences: Sequences of the language, and of the exact denoiser, for everything that is estimated.
+        model_samples: Sequences sampled from the model at each N.
+        seed: Seed of the path law of the exact denoiser, where it has to be estimated.
+        generator: Source of randomness on the language's device.
+    """
+    exact = path_kls(language, length, steps, num_sequences, seed)
+    known = sequence_error_rates(language, length, steps) if has_calculator(language) else {}
+    for n in steps:
         reveal = uniform_reveal(n)
         error = estimate_learning_error(
-            model, language, cell.length, reveal, num_sequences=cell.sequences, generator=generator
+            model, language, length, reveal, num_sequences=num_sequences, generator=generator
         )
         total = dataclasses.replace(exact[n] + error.path_kl, law="path")
         kls = {
             ("oracle", "exact denoiser"): exact[n],
             ("mdm", "predicted"): total,
-            ("mdm", "measured"): measured_path_kl(cell, language, model, reveal, generator),
+            ("mdm", "measured"): measured_path_kl(
+                model, language, length, reveal, num_sequences=num_sequences, generator=generator
+            ),
         }
         for (denoiser, source), kl in kls.items():
-            places: dict[str, Any] = {"denoiser": denoiser, "steps": n, "source": source}
-            rows.append(cell.learning_row(kl, "kl", **places))
-            rows.append(cell.learning_row(ter_increase(kl, cell.length), "ter_increase", **places))
-        rows.append(cell.learning_row(error.leak, "leak", steps=n))
-        rows += _sequence_errors(cell, language, model, n, error.leak, total, known.get(n), generator)
-    return rows
+            places = {"denoiser": denoiser, "steps": n, "source": source}
+            yield kl, "kl", places
+            yield ter_increase(kl, length), "ter_increase", places
+        yield error.leak, "leak", {"steps": n}
+        errors = _sequence_errors(
+            model,
+            language,
+            length,
+            reveal,
+            known=known.get(n),
+            leak=error.leak,
+            total=total,
+            num_sequences=num_sequences,
+            model_samples=model_samples,
+            generator=generator,
+        )
+        for (denoiser, source), ser in errors.items():
+            yield ser, "ser", {"denoiser": denoiser, "steps": n, "source": source}
 
 
 def measured_path_kl(
-    cell: LearningCell, language: Language, model: NetworkDenoiser, reveal: torch.Tensor, generator: torch.Generator
+    model: Denoiser,
+    language: Language,
+    length: int,
+    reveal: Float[torch.Tensor, " N"],
+    *,
+    num_sequences: int,
+    generator: torch.Generator,
 ) -> Estimate:
-    """KL(q ‖ p_θ path) as a mean of log q(x) − log p_θ(x | τ): no exact conditional is asked for."""
-    tokens = language.sample(cell.sequences, cell.length, generator=generator)
-    plan = plans.bernoulli(reveal, cell.sequences, cell.length, generator=generator)
+    """KL(q ‖ p_θ path) as a mean of log q(x) − log p_θ(x | τ), nats: no exact conditional is asked for.
+
+    Args:
+        model: Any denoiser.
+        language: The language.
+        length: L.
+        reveal: (N,) reveal probabilities w_k.
+        num_sequences: Sequences x ~ q, each with reveals τ of its own.
+        generator: Source of randomness on the language's device.
+    """
+    tokens = language.sample(num_sequences, length, generator=generator)
+    plan = plans.bernoulli(reveal, num_sequences, length, generator=generator)
     surplus = language.log_prob(tokens) - path_log_prob(model, tokens, plan).to(language.device)
     return Estimate.from_samples(surplus.cpu().numpy(), law="path", unit="nats")
 
@@ -145,32 +208,32 @@ def reweighted(possible: torch.Tensor, log_weights: torch.Tensor, exact: Estimat
 
 
 def _sequence_errors(
-    cell: LearningCell,
+    model: Denoiser,
     language: Language,
-    model: NetworkDenoiser,
-    steps: int,
+    length: int,
+    reveal: Float[torch.Tensor, " N"],
+    *,
+    known: Estimate | None,
     leak: Estimate,
     total: Estimate,
-    known: Estimate | None,
+    num_sequences: int,
+    model_samples: int,
     generator: torch.Generator,
-) -> list[Row]:
-    reveal, oracle = uniform_reveal(steps), Oracle(language)
-    plan = plans.bernoulli(reveal, cell.sequences, cell.length, generator=generator)
+) -> dict[tuple[str, str], Estimate]:
+    """SER by denoiser and source; `known` is that of the exact denoiser where a calculator has it."""
+    oracle = Oracle(language)
+    plan = plans.bernoulli(reveal, num_sequences, length, generator=generator)
     tokens = sample(oracle, plan).tokens
     possible = language.contains(tokens)
     exact = known or estimate_sequence_error_rate(language, tokens)
     kept, walk = tokens[possible], plan[possible]
     log_weights = path_log_prob(model, kept, walk).to(language.device) - path_log_prob(oracle, kept, walk)
-    learned = sample(model, plans.bernoulli(reveal, cell.model_samples, cell.length, generator=generator)).tokens
-    found: dict[tuple[str, str], Estimate | None] = {
+    learned = sample(model, plans.bernoulli(reveal, model_samples, length, generator=generator)).tokens
+    found = {
         ("oracle", "exact denoiser"): exact,
         ("mdm", "first order"): first_order(exact, leak),
         ("mdm", "reweighted"): reweighted(possible, log_weights, known),
         ("mdm", "bound"): kl_bound(total),
         ("mdm", "measured"): estimate_sequence_error_rate(language, learned.to(language.device)),
     }
-    return [
-        cell.learning_row(estimate, "ser", denoiser=denoiser, steps=steps, source=source)
-        for (denoiser, source), estimate in found.items()
-        if estimate is not None
-    ]
+    return {place: estimate for place, estimate in found.items() if estimate is not None}

@@ -7,28 +7,26 @@
 | network-root | density √h' of that curve | the same |
 | network-entropy | least path KL for the curve from the network's own entropies | the same |
 | best | least path KL for the true curve | the law |
+
+`learned_schedules` yields (estimate, metric, places), as the measures do.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from experiments.synthetic.learning_error.measures import Measured
 from languages import Estimate, Language
 from languages.information import InformationCurve, information_curve
-from mdmtheory.denoisers import NetworkDenoiser
+from mdmtheory.denoisers import Denoiser
 from mdmtheory.estimates import estimate_path_curve, learning_error_curve, network_information_curve
 from mdmtheory.exact import path
 from mdmtheory.exact.optimal import Curve, best_reveal, density_reveal
-
-if TYPE_CHECKING:
-    from experiments.harness import Row
-    from experiments.synthetic.learning_error.cells import LearningCell
 
 Weights = NDArray[np.float64]
 FINE = 2049
@@ -77,25 +75,39 @@ def curve_of(curve: InformationCurve) -> Curve:
     return lambda t: curve.h(t).cpu().numpy()
 
 
-def schedule_rows(
-    cell: LearningCell, language: Language, model: NetworkDenoiser, generator: torch.Generator
-) -> list[Row]:
-    """Curves, schedules, their path KL under the exact denoiser and under the network, and uniform steps as good."""
-    truth = true_curve(language, cell.length, cell.sequences, cell.seed)
-    tokens = language.sample(2 * cell.sequences, cell.length, generator=generator)
+def learned_schedules(
+    model: Denoiser,
+    language: Language,
+    length: int,
+    steps: Sequence[int],
+    *,
+    num_sequences: int,
+    seed: int,
+    generator: torch.Generator,
+) -> Iterator[Measured]:
+    """Curves, schedules, their path KL under the exact denoiser and under the network, and uniform steps as good.
+
+    Args:
+        model: What has learned the language.
+        language: The language.
+        length: L.
+        steps: Numbers of steps N; schedules are written down at the largest.
+        num_sequences: Sequences for a true curve that has to be sampled; twice as many for what the model sees.
+        seed: Seed of such a curve.
+        generator: Source of randomness on the language's device.
+    """
+    truth = true_curve(language, length, num_sequences, seed)
+    tokens = language.sample(2 * num_sequences, length, generator=generator)
     losses = network_information_curve(model, tokens, generator=generator)
     entropies = network_information_curve(model, tokens, kind="entropy", generator=generator)
     error = learning_error_curve(model, language, tokens, generator=generator)
-    rows: list[Row] = []
     for source, denoiser, curve in (
         ("truth", "oracle", truth.information(losses.nodes)),
         ("network", "mdm", losses.h(losses.nodes)),
         ("network-entropy", "mdm", entropies.h(losses.nodes)),
     ):
         for t, value in zip(losses.nodes, curve, strict=True):
-            rows.append(
-                cell.learning_row(value, "information", denoiser=denoiser, sampler="", revealed=float(t), source=source)
-            )
+            yield value, "information", {"denoiser": denoiser, "sampler": "", "revealed": float(t), "source": source}
     seen, believed = losses.nearest(), entropies.nearest()
     families: dict[str, Callable[[int], Weights]] = {
         "uniform": lambda n: np.full(n, 1 / n),
@@ -104,23 +116,21 @@ def schedule_rows(
         "network-entropy": lambda n: best_reveal(curve_of(believed), n),
         "best": lambda n: best_reveal(truth.h, n),
     }
+    shown = max(steps)
     for name, family in families.items():
-        for n in cell.schedule_steps:
+        for n in steps:
             weights = family(n)
             kl, before = truth.path_kl(weights), np.concatenate([[0.0], np.cumsum(weights)])[:-1].clip(0, 1)
-            learned = error.linear(before, cell.length * weights, law="path")
-            places = {"sampler": name, "steps": n}
-            rows.append(cell.learning_row(kl, "kl", denoiser="oracle", source="schedule", **places))
-            rows.append(cell.learning_row(kl + learned, "kl", denoiser="mdm", source="schedule", **places))
+            learned = error.linear(before, length * weights, law="path")
+            exact = {"sampler": name, "steps": n, "denoiser": "oracle", "source": "schedule"}
+            yield kl, "kl", exact
+            yield kl + learned, "kl", {**exact, "denoiser": "mdm"}
             # A sampled curve errs in the same direction for all its schedules: the ends are further apart than need be.
             alike, fewest, most = (uniform_steps(truth, target) for target in (kl.value, kl.high, kl.low))
-            equal = Estimate(alike, fewest, most, kl.method, "path", "steps")
-            rows.append(cell.learning_row(equal, "uniform_steps", denoiser="oracle", source="schedule", **places))
-        shown = max(cell.schedule_steps)
+            yield Estimate(alike, fewest, most, kl.method, "path", "steps"), "uniform_steps", exact
         for k, fraction in enumerate([0.0, *np.cumsum(family(shown)).clip(max=1.0)]):
             drawn = Estimate.exact(float(fraction), unit="ratio")
-            rows.append(cell.learning_row(drawn, "revealed_fraction", sampler=name, steps=shown, after=k))
-    return rows
+            yield drawn, "revealed_fraction", {"sampler": name, "steps": shown, "after": k}
 
 
 def uniform_steps(truth: TrueCurve, target: float) -> float:
