@@ -1,15 +1,4 @@
-"""Total error = sampling error + learning error, on trained networks; and the schedule a network recommends by itself.
-
-Networks that differ in width, depth or training tokens, one knob at a time, on languages whose law is known: their
-ε_learning, on average, at most, and by revealed fraction; TER and SER predicted from the exact law and ε against TER
-and SER measured; and the information curve that a network's own losses give, with the schedule it recommends, judged by
-the truth. `python -m experiments.learning_error` takes a few minutes on two CPU cores.
-
-The column `source` says how a number was come by. TER and path KL: "exact denoiser", "predicted" (that, plus the
-learning part: an identity), "measured". SER: "exact denoiser", "first order" (an approximation), "reweighted" (an
-identity), "bound", "measured"; see `experiments.learning_error.measures`. Schedules: see
-`experiments.learning_error.schedules`.
-"""
+"""The experiment: its cells, tables and figures."""
 
 from __future__ import annotations
 
@@ -21,6 +10,7 @@ from experiments.harness import Cell, Experiment
 from experiments.learning_error.cells import LearningCell
 from experiments.learning_error.config import PRESETS, Config
 from experiments.learning_error.enumerated_cell import EnumeratedCell
+from experiments.learning_error.report import report
 from experiments.shared.language_cell import content_digest
 
 if TYPE_CHECKING:
@@ -63,13 +53,6 @@ def cells(config: Config) -> Sequence[Cell]:
         for network in config.small_networks()
     ]
     return result
-
-
-def report(table: pandas.DataFrame, config: Config) -> str:
-    """ε against the knobs, predicted against measured, the recommended schedule against the best."""
-    from experiments.learning_error.report import learning_report
-
-    return learning_report(table, config)
 
 
 def figures(table: pandas.DataFrame, config: Config, folder: Path) -> Sequence[Path]:

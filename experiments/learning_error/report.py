@@ -18,7 +18,7 @@ SOURCES = {
 }
 
 
-def learning_report(table: pandas.DataFrame, config: Config) -> str:
+def report(table: pandas.DataFrame, config: Config) -> str:
     """All tables, the ones that matter most first.
 
     Args:

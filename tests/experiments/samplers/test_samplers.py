@@ -17,7 +17,8 @@ from experiments.samplers import EXPERIMENT, PRESETS, Config, main
 from experiments.samplers import cells as sampler_cell
 from experiments.samplers.cells import ReferenceCell, SamplerCell, mean_calls
 from experiments.samplers.comparison import answers, at_calls, compared, median_ratio, same_law
-from experiments.samplers.experiment import cells, report
+from experiments.samplers.experiment import cells
+from experiments.samplers.report import report
 from experiments.samplers.settings import OFF_BUDGET, Setting, equal_sizes, settings
 from languages import language_from
 from mdmtheory.denoisers import Oracle, UniformOracle

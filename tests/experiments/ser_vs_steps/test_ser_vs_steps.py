@@ -21,7 +21,9 @@ from experiments.ser_vs_steps.cells import (
     exact_kappa,
     sequence_error_rates,
 )
-from experiments.ser_vs_steps.experiment import cells, linear_steps, proportional, report
+from experiments.ser_vs_steps.config import linear_steps
+from experiments.ser_vs_steps.experiment import cells
+from experiments.ser_vs_steps.report import proportional, report
 from experiments.shared.oracle_samples import OracleCell
 from languages import language_from
 from languages.information import conflict_curve

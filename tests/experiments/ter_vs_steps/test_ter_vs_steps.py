@@ -17,7 +17,8 @@ from experiments.shared.path_law import PathCell
 from experiments.shared.published import TER_INCREASE_PERCENT, PublishedCell
 from experiments.shared.trained_models import ModelCell
 from experiments.ter_vs_steps import EXPERIMENT, PRESETS, Config, main
-from experiments.ter_vs_steps.experiment import cells, report
+from experiments.ter_vs_steps.experiment import cells
+from experiments.ter_vs_steps.report import report
 from languages import language_from
 from mdmtheory.diffusion.schedules import uniform_reveal
 from mdmtheory.exact import path
