@@ -15,7 +15,7 @@ WORTH_PROCESSES_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The cells of a run by key, in the order of the table, and the results that are there already.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
     @classmethod
     def of(
         cls, cells: Sequence[Cell], folder: Path, *, jobs: int | None, fresh: bool, gpu: bool, in_order: bool = False
-    ) -> Plan:
+    ) -> RunPlan:
         """Look up which cells are finished in a results folder, and settle how many run at once.
 
         Args:
