@@ -22,7 +22,7 @@ from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
 
 if TYPE_CHECKING:
-    from languages.constructions.closed_forms import ClosedForms
+    from languages.closed_forms import ClosedForms
 
 
 class HMMLanguage(Language):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from hmmlearn.hmm import CategoricalHMM
 
-    from languages.constructions.closed_forms import ClosedForms
+    from languages.closed_forms import ClosedForms
 
 
 class Conditionals(NamedTuple):

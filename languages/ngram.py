@@ -28,7 +28,7 @@ from languages.language import Language
 from languages.pruning import prune_rows
 
 if TYPE_CHECKING:
-    from languages.constructions.closed_forms import ClosedForms
+    from languages.closed_forms import ClosedForms
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""
