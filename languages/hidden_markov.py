@@ -12,12 +12,12 @@ from torch import Tensor
 
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
-from languages.automata.viterbi import HiddenPath, most_probable_path
 from languages.checks import check_count, check_distributions, check_tokens
 from languages.estimate import Estimate
 from languages.inference.chains import DenseChain, HiddenChain
 from languages.inference.hidden import HiddenInference
 from languages.inference.sampling import ChainSampler
+from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
 

@@ -11,7 +11,7 @@ from languages.automata.stationary import cesaro_limit
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
-from languages.information.beliefs import SAME, Beliefs, entropy_of_rows
+from languages.inference.beliefs import SAME, Beliefs, entropy_of_rows
 from languages.language import Language
 from languages.ngram import NGramLanguage
 
@@ -84,7 +84,7 @@ def entropy_bounds(language: Language, length: int, *, max_beliefs: int = 512) -
     """Certified bracket, up to rounding, of the entropy H(X_1 … X_L), nats; exact for n-grams.
 
     The upper end is the entropy as an observer sees it who merges similar beliefs, the lower end is less by what the
-    mergers forget (see `languages.information.beliefs`).
+    mergers forget (see `languages.inference.beliefs`).
 
     Args:
         language: An n-gram or a hidden Markov language.

@@ -16,6 +16,7 @@ from reference import information as reference
 from reference.random_tables import law, random_chain, random_hidden
 
 from languages import HMMLanguage, Language, NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages.inference.beliefs import Beliefs
 from languages.information import (
     entropy_bounds,
     entropy_rate,
@@ -24,7 +25,6 @@ from languages.information import (
     estimate_hidden_entropy,
     hidden_entropy,
 )
-from languages.information.beliefs import Beliefs
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
 EVEN = HMMLanguage([1, 0, 0], [[0.5, 0.5, 0], [0, 0, 1], [0.5, 0.5, 0]], [[1, 0], [0, 1], [0, 1]])  # runs of 1 are even
