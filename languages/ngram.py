@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from languages.automata.contexts import ContextAutomaton, SparseGrams
+from languages.automata.contexts import ContextAutomaton
+from languages.automata.grams import SparseGrams
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.stationary import cesaro_limit
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton

@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor
 
-from languages.automata.contexts import ContextAutomaton
+from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.automata.drawing import EdgeLabels, check_drawable, draw_graph
-from languages.automata.labels import Symbols, context_tokens
+from languages.automata.labels import Symbols
 from languages.automata.layout import Layout
 from languages.automata.mixing import second_modulus, steps_to_mix
 from languages.automata.stationary import absorbed_law, class_law
