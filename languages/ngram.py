@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from languages.automata.contexts import ContextAutomaton, SparseGrams
+from languages.automata.contexts import ContextAutomaton
+from languages.automata.grams import SparseGrams
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.stationary import cesaro_limit
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_distributions, check_tokens
+from languages.closed_forms import ClosedForms
 from languages.inference.chains import ContextChain, HiddenChain
 from languages.inference.gather import TransitionTable
 from languages.inference.hidden import HiddenInference
@@ -26,9 +28,6 @@ from languages.inference.sampling import ChainSampler
 from languages.inference.stretches import cut, subset
 from languages.language import Language
 from languages.pruning import prune_rows
-
-if TYPE_CHECKING:
-    from languages.constructions.closed_forms import ClosedForms
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
 from languages.checks import check_count
-from languages.information.beliefs import entropy_of_rows
+from languages.inference.beliefs import entropy_of_rows
 from languages.information.entropies import entropy_rate
 from languages.language import Language
 from languages.ngram import NGramLanguage

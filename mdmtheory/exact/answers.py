@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from languages import Estimate, Language
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from languages.information import information_curve
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.estimates import marginal_kl_bracket

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from languages import NGramLanguage, ngram_from_text
 from languages.automata import contexts, strings
-from languages.automata.contexts import ContextAutomaton, SparseGrams
-from languages.automata.labels import context_tokens
+from languages.automata.contexts import ContextAutomaton, context_tokens
+from languages.automata.grams import SparseGrams
 from languages.automata.strings import StringTree
 from languages.pruning import prune_rows
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from languages import NGramLanguage, copy_pairs, language_from, ngram_from_text, random_hmm, random_ngram
-from languages.automata.drawing import draw_graph
-from languages.automata.layout import place_nodes
+from languages.drawing.draw_graph import draw_graph
+from languages.drawing.layout import place_nodes
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -177,7 +177,7 @@ def test_hidden_paths_in_blocks_and_of_nothing(monkeypatch):
     language = random_hmm(4, 4, seed=0, concentration=0.3)
     tokens = torch.randint(0, 5, (50, 20), generator=torch.Generator().manual_seed(0))
     whole = language.most_probable_path(tokens)
-    monkeypatch.setattr("languages.automata.viterbi.BLOCK_ENTRIES", 300)
+    monkeypatch.setattr("languages.inference.viterbi.BLOCK_ENTRIES", 300)
     blocks = language.most_probable_path(tokens)
     assert torch.equal(whole.states, blocks.states)
     assert torch.equal(whole.log_prob, blocks.log_prob)

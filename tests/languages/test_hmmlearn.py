@@ -46,7 +46,7 @@ def test_marginals_and_posteriors(language, length, shown):
 
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_there_and_back(language):
-    model = language.to_hmmlearn()
+    model = to_hmmlearn(language)
     assert isinstance(model, hmm.CategoricalHMM)
     there = from_hmmlearn(model, name="again")
     assert (there.name, there.vocab_size) == ("again", language.vocab_size)
@@ -62,7 +62,7 @@ def test_there_and_back(language):
 def test_the_model_is_a_copy_that_can_be_fitted():
     language = random_hmm(3, 4, seed=0)
     before = language.transition.clone()
-    model = language.to_hmmlearn()
+    model = to_hmmlearn(language)
     assert (model.n_features, model.init_params) == (4, "")
     model.n_iter = 2
     model.fit(language.sample(1, 500, generator=torch.Generator().manual_seed(0)).T.numpy())
@@ -72,7 +72,7 @@ def test_the_model_is_a_copy_that_can_be_fitted():
 
 def test_tokens_never_reached():
     """Such a token has no row in the language; hmmlearn wants rows that sum to one."""
-    model = NGramLanguage([[0.5, 0.5, 0], [1, 0, 0], [0, 0, 1]], [1, 0, 0]).to_hmmlearn()
+    model = to_hmmlearn(NGramLanguage([[0.5, 0.5, 0], [1, 0, 0], [0, 0, 1]], [1, 0, 0]))
     np.testing.assert_allclose(model.transmat_.sum(1), 1)
     assert (model.n_components, model.n_features) == (2, 3)
     assert model.score([[0], [1], [0]]) == pytest.approx(math.log(0.5))
@@ -101,7 +101,7 @@ def test_bad_models(monkeypatch):
     ]:
         with pytest.raises(ValueError, match=reason):
             from_hmmlearn(model)
-    broken = copy_pairs(2).to_hmmlearn()
+    broken = to_hmmlearn(copy_pairs(2))
     broken.transmat_[0] = 0
     with pytest.raises(ValueError, match="transition must sum to one"):
         from_hmmlearn(broken)
@@ -112,10 +112,10 @@ def test_bad_models(monkeypatch):
         to_hmmlearn("hmm")
     monkeypatch.setattr(hmmlearn_models, "DENSE_LIMIT", 100)
     with pytest.raises(ValueError, match=r"text:inline,order=3 has \d+ contexts, whose dense tables"):
-        ngram_from_text("the cat sat on the mat", 3).to_hmmlearn()
+        to_hmmlearn(ngram_from_text("the cat sat on the mat", 3))
 
 
 def test_without_hmmlearn(monkeypatch):
     monkeypatch.setitem(sys.modules, "hmmlearn", None)
     with pytest.raises(ModuleNotFoundError, match="pip install hmmlearn"):
-        copy_pairs(2).to_hmmlearn()
+        to_hmmlearn(copy_pairs(2))

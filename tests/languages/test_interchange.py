@@ -20,6 +20,7 @@ from languages import (
     block_language,
     copy_pairs,
     deterministic_cycle,
+    ending_within,
     language_from,
     load,
     mds_code,
@@ -29,7 +30,9 @@ from languages import (
     random_ngram,
     random_walk,
     repeated_symbol,
+    save,
     slow_topics,
+    to_frame,
     with_end,
 )
 from languages.interchange import files, states
@@ -44,7 +47,7 @@ LANGUAGES = {
     "text with end": with_end(ngram_from_text("one two. two three.", 2), stop={".": 1.0}),
     "hmm with end": with_end(random_hmm(3, 3, seed=0), stop=0.2),
     "arithmetic": arithmetic_chains(operands=2, largest=3),
-    "fitting": with_end(random_hmm(3, 3, seed=0, prune_below=0.1), stop=0.2).ending_within(12),
+    "fitting": ending_within(with_end(random_hmm(3, 3, seed=0, prune_below=0.1), stop=0.2), 12),
 }
 
 
@@ -68,7 +71,7 @@ def assert_same(there, language):
 
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_round_trip(language, tmp_path):
-    language.save(tmp_path / "a.safetensors")
+    save(language, tmp_path / "a.safetensors")
     assert_same(load(tmp_path / "a.safetensors"), language)
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
 
@@ -96,14 +99,14 @@ def languages(draw):
 @given(languages())
 def test_round_trip_of_any_language(tmp_path_factory, language):
     path = tmp_path_factory.mktemp("files") / "language"
-    language.save(path)
+    save(language, path)
     assert_same(load(path), language)
 
 
 @pytest.mark.parametrize("build", [copy_pairs, repeated_symbol, deterministic_cycle, random_walk])
 def test_closed_forms_come_back(build, tmp_path):
     language = build(4)
-    language.save(tmp_path / "a")
+    save(language, tmp_path / "a")
     there = load(tmp_path / "a").closed_forms
     assert (type(there), there.known) == (type(language.closed_forms), language.closed_forms.known)
     assert there.entropy(8) == language.closed_forms.entropy(8)
@@ -120,7 +123,7 @@ def test_closed_forms_come_back(build, tmp_path):
     ids=repr,
 )
 def test_closed_forms_with_tables_come_back(language, tmp_path):
-    language.save(tmp_path / "a")
+    save(language, tmp_path / "a")
     there = load(tmp_path / "a")
     assert type(there.closed_forms) is type(language.closed_forms)
     assert there.closed_forms.entropy(6) == language.closed_forms.entropy(6)
@@ -134,21 +137,21 @@ class Coin(NGramLanguage):
 def test_a_class_of_your_own_joins(tmp_path, monkeypatch):
     language = Coin.from_grams(random_ngram(1, 2, seed=0).automaton.grams, name="coin")
     with pytest.raises(ValueError, match=r"a Coin cannot be saved unless languages\.interchange\.register knows it"):
-        language.save(tmp_path / "a")
+        save(language, tmp_path / "a")
     monkeypatch.setattr(states, "KINDS", files.KINDS)
     monkeypatch.setitem(states.KINDS, "coin", states.Kind(Coin, states.take_grams, states.build_grams))
-    language.save(tmp_path / "a")
+    save(language, tmp_path / "a")
     assert_same(load(tmp_path / "a"), language)
 
 
 def test_text_comes_back_with_its_vocabulary(tmp_path):
     language = LANGUAGES["word text"]
-    language.save(tmp_path / "a")
+    save(language, tmp_path / "a")
     there = load(tmp_path / "a")
     assert isinstance(there, TextLanguage)
     assert there.decode(there.encode("the mat sat.")) == ["the mat sat."]
     language = LANGUAGES["text with end"]
-    language.save(tmp_path / "b")
+    save(language, tmp_path / "b")
     assert load(tmp_path / "b").decode(language.sample(3, 9, generator=seeded(0))) == (
         language.decode(language.sample(3, 9, generator=seeded(0)))
     )
@@ -156,7 +159,7 @@ def test_text_comes_back_with_its_vocabulary(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
-    LANGUAGES["1-gram"].save(path)
+    save(LANGUAGES["1-gram"], path)
     before = path.read_bytes()
 
     def fail(tables, path, metadata):
@@ -165,7 +168,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "save_file", fail)
     with pytest.raises(ValueError, match=r"cannot write.*a\.safetensors.*disk full"):
-        LANGUAGES["pruned hmm"].save(path)
+        save(LANGUAGES["pruned hmm"], path)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -203,7 +206,7 @@ def test_files_that_are_no_language(tmp_path):
 @pytest.mark.parametrize("kind", ["pruned hmm", "pruned 3-gram", "word text"])
 def test_every_flipped_byte_is_noticed(kind, tmp_path):
     path = tmp_path / "a.safetensors"
-    LANGUAGES[kind].save(path)
+    save(LANGUAGES[kind], path)
     whole = path.read_bytes()
     for place in np.random.default_rng(0).integers(8, len(whole), 60):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
@@ -231,7 +234,7 @@ def test_every_flipped_byte_is_noticed(kind, tmp_path):
 )
 def test_files_that_were_changed(kind, changes, culprit, tmp_path):
     path = tmp_path / "a.safetensors"
-    LANGUAGES[kind].save(path)
+    save(LANGUAGES[kind], path)
     if callable(changes.get("arrays")):
         changes = changes | {"arrays": changes["arrays"](load_file(path))}
     if kind == "word text":
@@ -245,13 +248,13 @@ def test_files_that_were_changed(kind, changes, culprit, tmp_path):
 
 def test_a_folder_that_does_not_exist(tmp_path):
     with pytest.raises(ValueError, match=r"cannot write.*nowhere"):
-        LANGUAGES["1-gram"].save(tmp_path / "nowhere" / "a")
+        save(LANGUAGES["1-gram"], tmp_path / "nowhere" / "a")
     assert not list(tmp_path.iterdir())
 
 
 def test_frame_of_an_ngram():
     language = LANGUAGES["char text"]
-    frame = language.to_frame()
+    frame = to_frame(language)
     assert len(frame) == language.automaton.num_edges
     np.testing.assert_allclose(frame.groupby(["history", "context"]).probability.sum(), 1)
     row = frame[(frame.context == "br") & (frame.history == 2)]
@@ -262,11 +265,11 @@ def test_frame_of_an_ngram():
 
 def test_frame_of_a_hidden_markov_model():
     language = LANGUAGES["pruned hmm"]
-    frame = language.to_frame()
+    frame = to_frame(language)
     np.testing.assert_allclose(frame.groupby(["table", "state"]).probability.sum(), 1)
     moves = frame[frame.table == "transition"].set_index(["state", "to"]).probability
     assert len(moves) == int((language.transition > 0).sum())
     for (state, to), probability in moves.items():
         assert probability == float(language.transition[int(state), int(to)])
     with pytest.raises(ValueError, match="has none"):
-        language_from("hmm:stop=0.1").ending_within(5).to_frame()
+        to_frame(ending_within(language_from("hmm:stop=0.1"), 5))

@@ -21,7 +21,7 @@ from scipy import optimize
 
 from languages import Language
 from languages.checks import check_count
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from languages.information import conflict_curve, is_first_order
 from mdmtheory.exact.markov.adjoint import sequence_error_gradient
 from mdmtheory.exact.markov.sequence_errors import sequence_error_rate

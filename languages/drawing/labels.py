@@ -1,13 +1,8 @@
-"""What tables and drawings call tokens and contexts."""
+"""What tables and drawings call tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from jaxtyping import Int
-
-from languages.automata.contexts import ContextAutomaton
 
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍", "": "∅"}
 """Signs for symbols that print as nothing."""
@@ -47,16 +42,3 @@ class Symbols:
             else:
                 parts.extend(self.names[token] for token in run)
         return " ".join(parts)
-
-
-def context_tokens(automaton: ContextAutomaton) -> Int[np.ndarray, "S n-1"]:
-    """The tokens of each context, oldest first; short contexts are filled with −1 on the left."""
-    source, target = automaton.edge_source.cpu().numpy(), automaton.edge_target.cpu().numpy()
-    width = automaton.order - 1
-    result = np.full((automaton.num_contexts, width), -1, dtype=np.int64)
-    if width:
-        result[:, -1] = automaton.last_token.cpu().numpy()
-    for age in range(2, width + 1):
-        # All contexts before this one agree on the token, for it is in view from here.
-        result[target, -age] = result[source, 1 - age]
-    return result
