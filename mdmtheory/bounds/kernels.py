@@ -19,7 +19,7 @@ from mdmtheory.diffusion.processes import Absorbing, Process, Uniform
 from mdmtheory.diffusion.schedules import Geometric
 from mdmtheory.exact import enumeration
 from mdmtheory.exact.enumeration.chains import Chain
-from mdmtheory.samplers.decoding import PLAIN
+from mdmtheory.samplers.draws.decoding import PLAIN
 from mdmtheory.samplers.kernels import Ancestral, Kernel, LeaveOneOut, ReMDMRescale
 from mdmtheory.samplers.kernels.euler import euler_law
 from mdmtheory.samplers.kernels.remdm import step_from_leaving
@@ -199,7 +199,7 @@ class RemdmMarginals(Entry):
             certain = torch.full((2, 1, size), -torch.inf, dtype=torch.float64)
             certain[..., 0] = 0.0
             places = torch.tensor([[0], [size]])
-            leave = kernel.leave_probs(places, time_from.expand(2), time_to.expand(2))
+            leave = kernel.leave_probs(kernel.step(places, time_from.expand(2), time_to.expand(2)))
             law = (
                 torch.tensor([before, 1 - before], dtype=torch.float64)
                 @ step_from_leaving(certain, places, leave)[:, 0]

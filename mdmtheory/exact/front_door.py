@@ -27,9 +27,9 @@ from languages import Estimate, Language
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.answers import Question, first_answer
-from mdmtheory.samplers.fits import exact_denoiser
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
+from mdmtheory.samplers.run.compatibility import exact_denoiser
 from mdmtheory.samplers.schemes import Scheme
 
 Metric = Literal["ser", "kl", "ter", "ter_increase", "total_variation"]

@@ -7,13 +7,13 @@ kernels          steps of a Markov chain from noise to data
 
 from mdmtheory.samplers import kernels, plans, policies, schemes
 from mdmtheory.samplers.autoregressive import sample_autoregressive
-from mdmtheory.samplers.categorical import categorical
-from mdmtheory.samplers.decoding import Decoding
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.decoding import Decoding
+from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.executor import sample
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plans import Plan
 from mdmtheory.samplers.policies import Policy
-from mdmtheory.samplers.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.samples import Samples
 from mdmtheory.samplers.schemes import Scheme
 

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count, check_tokens
-from mdmtheory.samplers.categorical import categorical
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.executor import Samples
 from mdmtheory.samplers.plans.rows import prepare
-from mdmtheory.samplers.randomness import Purpose, uniforms
 
 
 class Decoder(Protocol):

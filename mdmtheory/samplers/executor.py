@@ -8,17 +8,17 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.decoding import PLAIN, Decoding
-from mdmtheory.samplers.fits import check_fits
+from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plans.plan import Plan
 from mdmtheory.samplers.policies import Policy
-from mdmtheory.samplers.run_kernel import run_kernel
-from mdmtheory.samplers.run_plan import run_plan, start_of_plan
-from mdmtheory.samplers.run_policy import run_policy
+from mdmtheory.samplers.run.compatibility import check_fits
+from mdmtheory.samplers.run.run_kernel import run_kernel
+from mdmtheory.samplers.run.run_plan import run_plan, start_of_plan
+from mdmtheory.samplers.run.run_policy import run_policy
+from mdmtheory.samplers.run.start_rows import start
 from mdmtheory.samplers.samples import Samples
 from mdmtheory.samplers.schemes import Scheme
-from mdmtheory.samplers.start import start
 
 __all__ = ["Samples", "sample"]
 

@@ -21,12 +21,12 @@ from mdmtheory.exact.enumeration.chains import chain_law
 from mdmtheory.exact.enumeration.enumerated_law import EnumeratedLaw, sequences
 from mdmtheory.exact.enumeration.path_law import learning_error, path_kl
 from mdmtheory.exact.enumeration.reveals import Reveals, reveals_law
-from mdmtheory.samplers.decoding import PLAIN, Decoding
-from mdmtheory.samplers.fits import check_fits
+from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
+from mdmtheory.samplers.run.compatibility import check_fits
+from mdmtheory.samplers.run.start_rows import check_prompt
 from mdmtheory.samplers.schemes import Scheme
-from mdmtheory.samplers.start import check_prompt
 
 __all__ = [
     "MOST_KEPT",

@@ -12,10 +12,10 @@ from torch import Tensor
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.exact.enumeration.affordable import MOST_WORK, ROWS_PER_CALL, check_kernel_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
-from mdmtheory.samplers.ask import ask_states
-from mdmtheory.samplers.decoding import Decoding
-from mdmtheory.samplers.kernels import Kernel
-from mdmtheory.samplers.run_kernel import greedy_finish
+from mdmtheory.samplers.draws.decoding import Decoding
+from mdmtheory.samplers.kernels import Kernel, Step
+from mdmtheory.samplers.run.ask_denoiser import ask_states
+from mdmtheory.samplers.run.run_kernel import greedy_finish
 
 CHUNK_ENTRIES = 1 << 22
 """Entries that half a step holds at once."""
@@ -85,8 +85,7 @@ class Chain:
             log_probs = self._answers[alive]
         else:
             log_probs = self._said(self.states[alive], step)
-        span = self._span(step, len(log_probs))
-        probs = self.kernel.step_probs(self._drawn_from(log_probs, step), self.states[alive], *span)
+        probs = self.kernel.step_probs(self._from(self.states[alive], step), self._drawn_from(log_probs, step))
         return _pushed(mass[alive], probs[:, self.free])
 
     def remembered_law(self) -> tuple[Int[Tensor, "S L"], Float[Tensor, " S"]]:
@@ -99,7 +98,7 @@ class Chain:
         memory[:, self.prompt != self.denoiser.mask_id] = torch.inf
         for step in range(len(self.times) - 1):
             log_probs = self._drawn_from(self._said(states, step), step)
-            probs = self.kernel.step_probs(log_probs, states, *self._span(step, len(states)), memory)
+            probs = self.kernel.step_probs(self._from(states, step, memory), log_probs)
             row = torch.arange(len(states))
             before, after, held = states, states.clone(), memory.clone()
             for position in self.free.tolist():
@@ -117,8 +116,10 @@ class Chain:
             states, memory = unique[:, : len(self.prompt)].long(), unique[:, len(self.prompt) :]
         return states, mass
 
-    def _span(self, step: int, count: int) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"]]:
-        return self.times[step].expand(count), self.times[step + 1].expand(count)
+    def _from(self, states: Int[Tensor, "S L"], step: int, memory: Float[Tensor, "S L"] | None = None) -> Step:
+        """A step out of these states, all at once."""
+        before, after = self.times[step : step + 2].repeat(len(states), 1).unbind(1)
+        return self.kernel.step(states, before, after, memory)
 
     def _drawn_from(self, log_probs: Float[Tensor, "S L V"], step: int) -> Float[Tensor, "S L V"]:
         last: Bool[Tensor, " S"] = torch.full((len(log_probs),), float(self.times[step + 1]) == 0)

@@ -16,7 +16,7 @@ from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
-from mdmtheory.samplers.decoding import PLAIN, Decoding
+from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
 from mdmtheory.samplers.policies import Policy, chosen_positions
 from mdmtheory.samplers.schemes import Positions, Scheme
 

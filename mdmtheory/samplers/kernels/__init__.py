@@ -7,6 +7,7 @@ from mdmtheory.samplers.kernels.kernel import Kernel
 from mdmtheory.samplers.kernels.leave_one_out import LeaveOneOut
 from mdmtheory.samplers.kernels.remdm import Remasking, ReMDMCap, ReMDMConfidence, ReMDMLoop, ReMDMRescale
 from mdmtheory.samplers.kernels.renoising import PredictorCorrector, Renoising
+from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.kernels.tweedie import Tweedie
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "ReMDMRescale",
     "Remasking",
     "Renoising",
+    "Step",
     "Tweedie",
 ]

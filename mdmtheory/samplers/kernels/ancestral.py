@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.samplers.kernels.kernel import Kernel, unmask_probability
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step, unmask_probability
 from mdmtheory.samplers.properties import Properties
 
 
@@ -28,21 +29,8 @@ class Ancestral(Kernel):
         source="2107.03006, 2406.07524",
     )
 
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        return self.process.posterior(tokens, log_probs.exp(), *self.levels(time_from, time_to))
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        return self.process.posterior(step.tokens, log_probs.exp(), *step.alphas)
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        return self.mask_leave_probs(tokens, unmask_probability(*self.levels(time_from, time_to)), 0.0)
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        return unmask_probability(*step.alphas), 0.0

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mdmtheory.diffusion.processes import Process
-from mdmtheory.samplers.kernels.kernel import Kernel
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.properties import Properties
 
 
@@ -32,34 +33,20 @@ class Euler(Kernel):
         source="2205.14987, 2310.16834",
     )
 
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        before, after = self.levels(time_from, time_to)
-        law = euler_law(self.process, tokens, log_probs.exp(), before, self._drop(time_from, time_to))
-        last = (time_to == 0)[:, None, None]
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        law = euler_law(self.process, step.tokens, log_probs.exp(), step.alpha_from, self._drop(step))
+        last = (step.time_to == 0)[:, None, None]
         if bool(last.any()):
-            law = torch.where(last, self.process.posterior(tokens, log_probs.exp(), before, after), law)
+            law = torch.where(last, self.process.posterior(step.tokens, log_probs.exp(), *step.alphas), law)
         return law
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        rate = self._drop(time_from, time_to) / (1 - self.alpha(time_from)).clamp(min=1e-300)
-        return self.mask_leave_probs(tokens, torch.where(time_to == 0, 1.0, rate.clamp(max=1)), 0.0)
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        rate = self._drop(step) / (1 - step.alpha_from).clamp(min=1e-300)
+        return torch.where(step.time_to == 0, 1.0, rate.clamp(max=1)), 0.0
 
-    def _drop(self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    def _drop(self, step: Step) -> Float[Tensor, " B"]:
         """−α'(t) Δt, the linear forecast of α_s − α_t."""
-        return -self.schedule.dalpha(time_from) * (time_from - time_to)
+        return -self.schedule.dalpha(step.time_from) * (step.time_from - step.time_to)
 
 
 def euler_law(

@@ -7,11 +7,12 @@ import sys
 from typing import ClassVar, final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from languages.checks import check_fraction
-from mdmtheory.samplers.kernels.kernel import Kernel, unmask_probability
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step, unmask_probability
 from mdmtheory.samplers.properties import Properties
 
 
@@ -42,33 +43,17 @@ class ForwardBackward(Kernel):
         super().__post_init__()
         check_fraction("overshoot", self.overshoot, high=sys.float_info.max)
 
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        before, beyond, keep = self._levels(time_from, time_to)
-        reached = self.process.posterior(tokens, log_probs.exp(), before, beyond)
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        beyond, keep = self._overshot(step)
+        reached = self.process.posterior(step.tokens, log_probs.exp(), step.alpha_from, beyond)
         keep = keep[:, None, None]
-        return keep * reached + (1 - keep) * self.process.base(tokens.device)
+        return keep * reached + (1 - keep) * self.process.base(step.tokens.device)
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        before, beyond, keep = self._levels(time_from, time_to)
-        return self.mask_leave_probs(tokens, keep * unmask_probability(before, beyond), 1 - keep)
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        beyond, keep = self._overshot(step)
+        return keep * unmask_probability(step.alpha_from, beyond), 1 - keep
 
-    def _levels(
-        self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(α_t, α_r, α_s/α_r)."""
-        before, after = self.levels(time_from, time_to)
-        beyond = self.alpha((time_to - self.overshoot * (time_from - time_to)).clamp(min=0))
-        return before, beyond, torch.where(beyond > 0, after / beyond.clamp(min=1e-300), 1.0)
+    def _overshot(self, step: Step) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """(α_r, α_s/α_r)."""
+        beyond = self.alpha((step.time_to - self.overshoot * (step.time_from - step.time_to)).clamp(min=0))
+        return beyond, torch.where(beyond > 0, step.alpha_to / beyond.clamp(min=1e-300), 1.0)

@@ -13,9 +13,12 @@ from torch import Tensor
 from languages.checks import check_count, check_fraction
 from mdmtheory.diffusion.processes import Absorbing, Process
 from mdmtheory.diffusion.schedules import Linear, Schedule
+from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.properties import Properties
 
 Finish = Literal["draw", "argmax"]
+FillErase = tuple[Tensor, Tensor | float]
+"""How probable it is that a hole is filled and that a token is erased, of each row or of all."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -51,7 +54,7 @@ class Kernel(abc.ABC):
 
     properties: ClassVar[Properties]
     remembers: ClassVar[bool] = False
-    """Whether steps depend on how probable each token was when it was drawn: `confidence` below."""
+    """Whether steps depend on how probable each token was when it was drawn: `Step.confidence`."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.process, Process):
@@ -78,64 +81,49 @@ class Kernel(abc.ABC):
         """α(t), 0 at time 1 and 1 at time 0 exactly."""
         return self.schedule.alpha(time)
 
-    @abc.abstractmethod
-    def step_probs(
+    def step(
         self,
-        log_probs: Float[Tensor, "B L V"],
         tokens: Int[Tensor, "B L"],
         time_from: Float[Tensor, " B"],
         time_to: Float[Tensor, " B"],
         confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
+    ) -> Step:
+        """The step of this kernel from `tokens` between two times; arguments as the attributes of `Step`."""
+        return Step(tokens, time_from, time_to, self.alpha(time_from), self.alpha(time_to), confidence)
+
+    @abc.abstractmethod
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
         """Law of each position after a step, given the sequence before it.
 
         Args:
+            step: Where the rows are and when, and where they go.
             log_probs: What the denoiser says of the clean tokens, log p(x_0 | x_t), float64 nats.
-            tokens: x_t, in 0 … n − 1.
-            time_from: t of each row.
-            time_to: s ≤ t of each row.
-            confidence: With `remembers`, the probability with which each token was drawn; +∞ at given tokens.
         """
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        """Probabilities (B,) that a hole is filled and that a token is erased under absorbing noise, for `leave_probs`.
+
+        None, the default, where they depend on the denoiser or differ between positions of a row.
+        """
+        return None
+
+    def leave_probs(self, step: Step) -> Float[Tensor, "B L"] | None:
         """Probability that a position changes, where that does not depend on the denoiser; None where it does.
 
         Under absorbing noise a hole that changes takes a token from the denoiser's law, and a token that changes
         becomes a hole. So with this the executor asks the denoiser only about holes that are about to be filled.
         """
-        return None
+        rates = self.fill_and_erase(step) if self.absorbing else None
+        if rates is None:
+            return None
+        fill, erase = rates
+        erased = torch.as_tensor(erase, dtype=torch.float64, device=fill.device)
+        return torch.where(step.tokens == self.process.vocab_size, fill[:, None], erased.reshape(-1, 1))
 
     @property
     def absorbing(self) -> bool:
         """Whether the noise is absorbing."""
         return isinstance(self.process, Absorbing)
-
-    def levels(
-        self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(α_t, α_s) of a step."""
-        return self.alpha(time_from), self.alpha(time_to)
-
-    def mask_leave_probs(
-        self, tokens: Int[Tensor, "B L"], unmask: Float[Tensor, " B"], remask: Float[Tensor, " B"] | float
-    ) -> Float[Tensor, "B L"] | None:
-        """`leave_probs` from the probability that a hole is filled and that a token is erased; None if not absorbing.
-
-        Args:
-            tokens: x_t.
-            unmask: Of each row.
-            remask: Of each row, or of all.
-        """
-        if not self.absorbing:
-            return None
-        erased = torch.as_tensor(remask, dtype=torch.float64, device=tokens.device).expand(len(tokens))
-        return torch.where(tokens == self.process.vocab_size, unmask[:, None], erased[:, None])
 
     def __repr__(self) -> str:
         options = [
@@ -144,8 +132,3 @@ class Kernel(abc.ABC):
             if field.name not in ("process", "steps") and (value := getattr(self, field.name)) != field.default
         ]
         return f"{type(self).__name__}({', '.join([repr(self.process), str(self.steps), *options])})"
-
-
-def unmask_probability(before: Float[Tensor, " B"], after: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-    """(α_s − α_t)/(1 − α_t), the probability that a hole at time t has a token at time s; 1 where α_t is 1."""
-    return torch.where(before < 1, (after - before) / (1 - before).clamp(min=1e-300), 1.0).clamp(0, 1)

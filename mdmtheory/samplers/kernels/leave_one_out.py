@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.samplers.kernels.kernel import Kernel, unmask_probability
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step, unmask_probability
 from mdmtheory.samplers.properties import Properties
 
 
@@ -31,23 +32,9 @@ class LeaveOneOut(Kernel):
         source="2608.23554, 2605.22765",
     )
 
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        before, after = self.levels(time_from, time_to)
-        clean_probs = self.process.from_leave_one_out(tokens, log_probs.exp(), before)
-        return self.process.posterior(tokens, clean_probs, before, after)
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        clean_probs = self.process.from_leave_one_out(step.tokens, log_probs.exp(), step.alpha_from)
+        return self.process.posterior(step.tokens, clean_probs, *step.alphas)
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        return self.mask_leave_probs(tokens, unmask_probability(*self.levels(time_from, time_to)), 0.0)
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        return unmask_probability(*step.alphas), 0.0

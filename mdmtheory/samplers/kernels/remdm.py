@@ -14,6 +14,7 @@ from torch import Tensor
 from languages.checks import check_fraction
 from mdmtheory.diffusion.schedules import Linear
 from mdmtheory.samplers.kernels.kernel import Kernel
+from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.properties import Properties
 
 _TRAITS = Properties(
@@ -40,43 +41,24 @@ class Remasking(Kernel):
             raise ValueError(f"process must be Absorbing(V): there is nothing to remask under {self.process!r}")
 
     @abc.abstractmethod
-    def sigma(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None,
-    ) -> Float[Tensor, "B L"] | Float[Tensor, "B 1"]:
+    def sigma(self, step: Step) -> Float[Tensor, "B L"] | Float[Tensor, "B 1"]:
         """σ_t of each position, or of each row."""
 
-    def largest_sigma(self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]) -> Float[Tensor, "B 1"]:
+    def largest_sigma(self, step: Step) -> Float[Tensor, "B 1"]:
         """σ_max = min(1, (1 − α_s)/α_t)."""
-        before, after = self.levels(time_from, time_to)
+        before, after = step.alphas
         return torch.where(before > 0, ((1 - after) / before.clamp(min=1e-300)).clamp(max=1), 1.0)[:, None]
 
     @final
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"]:
-        before, after = (level[:, None] for level in self.levels(time_from, time_to))
-        erased = self.sigma(tokens, time_from, time_to, confidence).expand(tokens.shape)
+    def leave_probs(self, step: Step) -> Float[Tensor, "B L"]:
+        before, after = (alpha[:, None] for alpha in step.alphas)
+        erased = self.sigma(step)
         filled = ((after - (1 - erased) * before) / (1 - before).clamp(min=1e-300)).clamp(0, 1)
-        return torch.where(tokens == self.process.vocab_size, filled, erased)
+        return torch.where(step.tokens == self.process.vocab_size, filled, erased)
 
     @final
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        return step_from_leaving(log_probs, tokens, self.leave_probs(tokens, time_from, time_to, confidence))
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        return step_from_leaving(log_probs, step.tokens, self.leave_probs(step))
 
 
 def step_from_leaving(
@@ -108,14 +90,8 @@ class ReMDMCap(Remasking):
         super().__post_init__()
         check_fraction("cap", self.cap)
 
-    def sigma(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None,
-    ) -> Float[Tensor, "B 1"]:
-        return self.largest_sigma(time_from, time_to).clamp(max=self.cap)
+    def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
+        return self.largest_sigma(step).clamp(max=self.cap)
 
 
 @final
@@ -134,14 +110,8 @@ class ReMDMRescale(Remasking):
         super().__post_init__()
         check_fraction("scale", self.scale)
 
-    def sigma(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None,
-    ) -> Float[Tensor, "B 1"]:
-        return self.scale * self.largest_sigma(time_from, time_to)
+    def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
+        return self.scale * self.largest_sigma(step)
 
 
 @final
@@ -159,19 +129,13 @@ class ReMDMConfidence(Remasking):
         _TRAITS, exact="for one hidden position; not shown otherwise", literature="ReMDM-conf"
     )
 
-    def sigma(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None,
-    ) -> Float[Tensor, "B L"]:
-        if confidence is None:
+    def sigma(self, step: Step) -> Float[Tensor, "B L"]:
+        if step.confidence is None:
             raise ValueError("confidence must be given: the probability with which each token was drawn")
-        psi = confidence.masked_fill(tokens == self.process.vocab_size, torch.inf)
+        psi = step.confidence.masked_fill(step.tokens == self.process.vocab_size, torch.inf)
         weights = (psi.amin(1, keepdim=True).clamp(max=1) - psi).exp()
         share = weights / weights.sum(1, keepdim=True).clamp(min=1e-300)
-        return share * self.largest_sigma(time_from, time_to)
+        return share * self.largest_sigma(step)
 
 
 @final
@@ -215,13 +179,6 @@ class ReMDMLoop(Remasking):
         late = 1 - (1 - self.level) * time / self.off
         return torch.where(time >= self.on, early, torch.where(time <= self.off, late, self.level))
 
-    def sigma(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None,
-    ) -> Float[Tensor, "B 1"]:
-        before, after = self.levels(time_from, time_to)
-        looping = (before == after)[:, None]
-        return torch.where(looping, self.scale * self.largest_sigma(time_from, time_to), 0.0)
+    def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
+        looping = (step.alpha_from == step.alpha_to)[:, None]
+        return torch.where(looping, self.scale * self.largest_sigma(step), 0.0)

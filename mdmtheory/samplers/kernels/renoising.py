@@ -11,7 +11,8 @@ from torch import Tensor
 
 from languages.checks import check_count, check_fraction
 from mdmtheory.diffusion.processes import Process
-from mdmtheory.samplers.kernels.kernel import Kernel, unmask_probability
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step, unmask_probability
 from mdmtheory.samplers.properties import Properties
 
 
@@ -67,33 +68,18 @@ class Renoising(Kernel):
         super().__post_init__()
         check_fraction("kappa", self.kappa)
 
-    def kappas(self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    def kappas(self, step: Step) -> Float[Tensor, " B"]:
         """κ of each row's step."""
-        return torch.full_like(time_to, self.kappa)
+        return torch.full_like(step.time_to, self.kappa)
 
     @final
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        levels, kappa = self.levels(time_from, time_to), self.kappas(time_from, time_to)
-        return renoising_law(self.process, tokens, log_probs.exp(), *levels, kappa)
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        return renoising_law(self.process, step.tokens, log_probs.exp(), *step.alphas, self.kappas(step))
 
     @final
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        (before, after), kappa = self.levels(time_from, time_to), self.kappas(time_from, time_to)
-        unmask = kappa * unmask_probability(before, after) + (1 - kappa) * after
-        return self.mask_leave_probs(tokens, unmask, (1 - kappa) * (1 - after))
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        kappa, after = self.kappas(step), step.alpha_to
+        return kappa * unmask_probability(*step.alphas) + (1 - kappa) * after, (1 - kappa) * (1 - after)
 
 
 @final
@@ -125,5 +111,5 @@ class PredictorCorrector(Renoising):
         copies[1:-1] += self.correctors
         return grid.repeat_interleave(copies)
 
-    def kappas(self, time_from: Float[Tensor, " B"], time_to: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        return torch.where(time_from == time_to, torch.full_like(time_to, self.kappa), 1.0)
+    def kappas(self, step: Step) -> Float[Tensor, " B"]:
+        return torch.where(step.time_from == step.time_to, super().kappas(step), 1.0)

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mdmtheory.diffusion.processes import Process
-from mdmtheory.samplers.kernels.kernel import Kernel, unmask_probability
+from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
+from mdmtheory.samplers.kernels.step import Step, unmask_probability
 from mdmtheory.samplers.properties import Properties
 
 CANCELLATION = 1e-13
@@ -35,15 +36,8 @@ class Tweedie(Kernel):
         source="2310.16834",
     )
 
-    def step_probs(
-        self,
-        log_probs: Float[Tensor, "B L V"],
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L n"]:
-        before, after = self.levels(time_from, time_to)
+    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
+        tokens, (before, after) = step.tokens, step.alphas
         law = tweedie_law(self.process, tokens, self.process.scores(tokens, log_probs.exp(), before), before, after)
         if bool((before == 0).any()):
             # The score of pure noise says nothing (0/0 above); the step's limit as α → 0 is the posterior step.
@@ -51,14 +45,8 @@ class Tweedie(Kernel):
             law = torch.where((before == 0)[:, None, None], limit, law)
         return law
 
-    def leave_probs(
-        self,
-        tokens: Int[Tensor, "B L"],
-        time_from: Float[Tensor, " B"],
-        time_to: Float[Tensor, " B"],
-        confidence: Float[Tensor, "B L"] | None = None,
-    ) -> Float[Tensor, "B L"] | None:
-        return self.mask_leave_probs(tokens, unmask_probability(*self.levels(time_from, time_to)), 0.0)
+    def fill_and_erase(self, step: Step) -> FillErase | None:
+        return unmask_probability(*step.alphas), 0.0
 
 
 def tweedie_law(

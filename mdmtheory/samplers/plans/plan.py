@@ -22,7 +22,7 @@ class Plan:
         rounds: (B, L) int64 in 0 … N − 1; −1 marks a position that the prompt gives.
         times: (N,) or (B, N) float64: the noise fraction before each round, that is the part of the positions to
             generate that is still hidden, in law or in fact; 1 at the start.
-        row_keys: (B,) int64, see `mdmtheory.samplers.randomness`.
+        row_keys: (B,) int64, see `mdmtheory.samplers.draws.randomness`.
 
     Raises:
         ValueError: Shapes, dtypes, devices or ranges that do not fit together.

@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.checks import check_count, check_distributions
-from mdmtheory.samplers.categorical import categorical
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.randomness import Purpose
 from mdmtheory.samplers.plans.plan import GIVEN, Plan
 from mdmtheory.samplers.plans.rows import counted, prepare
-from mdmtheory.samplers.randomness import Purpose
 
 ArrayLike = Sequence[float] | np.ndarray | Tensor
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.plans.plan import GIVEN, Plan
-from mdmtheory.samplers.randomness import Purpose, row_keys, uniforms
 
 
 class Rows(NamedTuple):

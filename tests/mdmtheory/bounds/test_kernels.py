@@ -96,7 +96,7 @@ def test_tweedie_is_ancestral_on_product_languages():
 def test_too_much_remasking_is_found(monkeypatch):
     """σ above its bound: the fill probability is cut off at zero, and the marginals are lost."""
     right = ReMDMRescale.largest_sigma
-    monkeypatch.setattr(ReMDMRescale, "largest_sigma", lambda self, t, s: (1.2 * right(self, t, s)).clamp(max=1))
+    monkeypatch.setattr(ReMDMRescale, "largest_sigma", lambda self, step: (1.2 * right(self, step)).clamp(max=1))
     assert LEDGER["remdm-marginals"].check(CHAIN, 3).holds is False
 
 

@@ -227,14 +227,13 @@ class Recording(Kernel):
     tells = True
     seen: ClassVar[list] = []
 
-    def step_probs(self, log_probs, tokens, time_from, time_to, confidence=None):
-        self.seen.append((tokens.clone(), confidence.clone()))
-        return ReMDMConfidence(self.process, self.steps).step_probs(log_probs, tokens, time_from, time_to, confidence)
+    def step_probs(self, step, log_probs):
+        self.seen.append((step.tokens.clone(), step.confidence.clone()))
+        return ReMDMConfidence(self.process, self.steps).step_probs(step, log_probs)
 
-    def leave_probs(self, tokens, time_from, time_to, confidence=None):
-        self.seen.append((tokens.clone(), confidence.clone()))
-        rule = ReMDMConfidence(self.process, self.steps)
-        return rule.leave_probs(tokens, time_from, time_to, confidence) if self.tells else None
+    def leave_probs(self, step):
+        self.seen.append((step.tokens.clone(), step.confidence.clone()))
+        return ReMDMConfidence(self.process, self.steps).leave_probs(step) if self.tells else None
 
 
 @pytest.mark.parametrize("tells", [True, False])

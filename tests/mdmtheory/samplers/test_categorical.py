@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mdmtheory.samplers.categorical import categorical
+from mdmtheory.samplers.draws.categorical import categorical
 
 LAST = 1 - 2.0**-53  # the largest uniform there is
 

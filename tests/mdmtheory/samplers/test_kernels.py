@@ -72,7 +72,7 @@ def step_by_sums(language, x, before, after, absorbing):
 def one_step(kernel, denoiser, states, time_from, time_to):
     t, s = (torch.full((len(states),), value, dtype=torch.float64) for value in (time_from, time_to))
     log_probs = denoiser(states, 1 - kernel.alpha(t))
-    return kernel.step_probs(log_probs, states, t, s)
+    return kernel.step_probs(kernel.step(states, t, s), log_probs)
 
 
 @pytest.mark.parametrize("kind", [Ancestral, Tweedie, LeaveOneOut])
@@ -160,7 +160,8 @@ def test_leaving_agrees_with_the_step(kernel):
     grid = kernel.times
     for time_from, time_to in itertools.pairwise(grid.tolist()):
         t, s = (torch.full((len(states),), value, dtype=torch.float64) for value in (time_from, time_to))
-        law, leave = kernel.step_probs(log_probs, states, t, s), kernel.leave_probs(states, t, s)
+        step = kernel.step(states, t, s)
+        law, leave = kernel.step_probs(step, log_probs), kernel.leave_probs(step)
         torch.testing.assert_close(1 - law.gather(-1, states[..., None])[..., 0], leave, rtol=0, atol=1e-12)
         hole = states == V
         torch.testing.assert_close(law[..., :V][hole], (leave[..., None] * log_probs.exp())[hole], rtol=0, atol=1e-12)
@@ -177,8 +178,9 @@ def test_renoising_is_remasking(kappa):
         (Renoising(MASKS, 5, kappa), (1 - kappa) * 0.4),
         (ForwardBackward(MASKS, 5, 1 - kappa), 1 - 0.6 / (0.6 + 0.2 * (1 - kappa))),
     ]:
-        law = kernel.step_probs(log_probs, states, t, s)
-        other = ReMDMCap(MASKS, 5, sigma).step_probs(log_probs, states, t, s)
+        law = kernel.step_probs(kernel.step(states, t, s), log_probs)
+        cap = ReMDMCap(MASKS, 5, sigma)
+        other = cap.step_probs(cap.step(states, t, s), log_probs)
         torch.testing.assert_close(law, other, rtol=0, atol=1e-14)
 
 
@@ -240,20 +242,20 @@ def test_sigma_and_levels_by_hand():
         (PredictorCorrector(MASKS, 5, 0.7), (0.4, 0.2), [0.5, 0.0]),
     ]:
         t, s = (torch.tensor([time], dtype=torch.float64) for time in times)
-        assert kernel.leave_probs(tokens, t, s)[0].tolist() == pytest.approx(expected, abs=1e-12), kernel
+        assert kernel.leave_probs(kernel.step(tokens, t, s))[0].tolist() == pytest.approx(expected, abs=1e-12), kernel
 
 
 def test_confidence_erases_the_doubtful():
     kernel = ReMDMConfidence(MASKS, 5)
     t, s = (torch.tensor([time], dtype=torch.float64) for time in (0.4, 0.2))
     confidence = torch.tensor([[0.9, 0.2, 0.5, math.inf]], dtype=torch.float64)
-    leave = kernel.leave_probs(torch.tensor([[0, 1, V, 2]]), t, s, confidence)[0].tolist()
+    leave = kernel.leave_probs(kernel.step(torch.tensor([[0, 1, V, 2]]), t, s, confidence))[0].tolist()
     weights = [math.exp(-0.9), math.exp(-0.2)]
     assert leave[:2] == pytest.approx([w / sum(weights) / 3 for w in weights])
     assert leave[2] == pytest.approx(0.5)
     assert leave[3] == 0
     with pytest.raises(ValueError, match="confidence"):
-        kernel.leave_probs(torch.tensor([[0, 1]]), t, s)
+        kernel.leave_probs(kernel.step(torch.tensor([[0, 1]]), t, s))
 
 
 def test_grids():
@@ -274,7 +276,7 @@ def test_argmax_finish():
 def test_every_kernel_says_what_it_is():
     for name in kernels.__all__:
         kind = getattr(kernels, name)
-        if kind not in (Kernel, kernels.Remasking):
+        if kind not in (Kernel, kernels.Remasking, kernels.Step):
             assert kind.properties.source
             assert kind.properties.literature
     assert repr(Ancestral(MASKS, 4)) == "Ancestral(Absorbing(3), 4)"
@@ -286,8 +288,8 @@ class Forgetful(Kernel):
 
     properties = Ancestral.properties
 
-    def step_probs(self, log_probs, tokens, time_from, time_to, confidence=None):
-        return torch.nn.functional.one_hot(tokens, V + 1).double()
+    def step_probs(self, step, log_probs):
+        return torch.nn.functional.one_hot(step.tokens, V + 1).double()
 
 
 @pytest.mark.parametrize(

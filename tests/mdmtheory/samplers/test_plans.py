@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mdmtheory.samplers import plans
+from mdmtheory.samplers.draws.randomness import row_keys
 from mdmtheory.samplers.plans import Plan
-from mdmtheory.samplers.randomness import row_keys
 
 KEYS = row_keys(40_000, torch.Generator().manual_seed(11))
 

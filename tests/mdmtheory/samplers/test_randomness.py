@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mdmtheory.samplers.randomness import Purpose, row_keys, splitmix64, uniforms
+from mdmtheory.samplers.draws.randomness import Purpose, row_keys, splitmix64, uniforms
 
 BITS = (1 << 64) - 1
 

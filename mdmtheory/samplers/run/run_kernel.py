@@ -7,14 +7,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.ask import ask_at, ask_states
-from mdmtheory.samplers.categorical import categorical
-from mdmtheory.samplers.decoding import GREEDY, Decoding
-from mdmtheory.samplers.kernels import Kernel
-from mdmtheory.samplers.queue import walk
-from mdmtheory.samplers.randomness import Purpose, uniforms
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.decoding import GREEDY, Decoding
+from mdmtheory.samplers.draws.randomness import Purpose, uniforms
+from mdmtheory.samplers.kernels import Kernel, Step
+from mdmtheory.samplers.run.ask_denoiser import ask_at, ask_states
+from mdmtheory.samplers.run.start_rows import Start
+from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
-from mdmtheory.samplers.start import Start
 
 
 def run_kernel(denoiser: Denoiser, kernel: Kernel, start: Start, decoding: Decoding, limit: int) -> Samples:
@@ -64,14 +64,14 @@ class _Run:
 
     def advance(self, active: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
         """Take rows one step further and say which are done."""
-        step = self.steps[active]
-        span = self.times[step], self.times[step + 1]
+        number = self.steps[active]
         confidence = None if self.confidence is None else self.confidence[active]
-        leave = self.kernel.leave_probs(self.tokens[active], *span, confidence)
+        step = self.kernel.step(self.tokens[active], self.times[number], self.times[number + 1], confidence)
+        leave = self.kernel.leave_probs(step)
         if leave is None:
-            self._move_all(active, step, span, confidence)
+            self._move_all(active, number, step)
         else:
-            self._fill_and_erase(active, step, span, leave)
+            self._fill_and_erase(active, number, step, leave)
         self.steps[active] += 1
         done = self.steps[active] == len(self.times) - 1
         if self.kernel.properties.revises or not self.kernel.absorbing:
@@ -79,22 +79,22 @@ class _Run:
         return done | (self.tokens[active] != self.denoiser.mask_id).all(1)
 
     def _fill_and_erase(
-        self, active: Int[Tensor, " b"], step: Tensor, span: tuple[Tensor, Tensor], leave: Float[Tensor, "b L"]
+        self, active: Int[Tensor, " b"], number: Int[Tensor, " b"], step: Step, leave: Float[Tensor, "b L"]
     ) -> None:
         """A step under absorbing noise that knows where it leads before it knows to which tokens."""
-        here, mask_id = self.tokens[active], self.denoiser.mask_id
-        u = uniforms(self.keys[active, None], Purpose.TRANSITION, step[:, None], self.position)
+        here, mask_id = step.tokens, self.denoiser.mask_id
+        u = uniforms(self.keys[active, None], Purpose.TRANSITION, number[:, None], self.position)
         moves = (u < leave) & ~self.given[active]
         fill = moves & (here == mask_id)
         asks = fill.any(1)
         after = here.masked_fill(moves & ~fill, mask_id)
         if bool(asks.any()):
             rows, at = active[asks], fill[asks]
-            log_probs = ask_at(self.denoiser, here[asks], 1 - self.kernel.alpha(span[0][asks]), at)
+            log_probs = ask_at(self.denoiser, here[asks], 1 - step.alpha_from[asks], at)
             log_probs = log_probs.double().log_softmax(-1)
             row, position = at.nonzero(as_tuple=True)
-            law = greedy_finish(self.kernel, self.decoding, log_probs, (span[1][asks] == 0)[row])
-            u = uniforms(self.keys[rows[row]], Purpose.TOKEN, step[asks][row], position)
+            law = greedy_finish(self.kernel, self.decoding, log_probs, (step.time_to[asks] == 0)[row])
+            u = uniforms(self.keys[rows[row]], Purpose.TOKEN, number[asks][row], position)
             drawn = categorical(u, log_probs=law)
             after[fill] = drawn
             self.calls[rows] += 1
@@ -102,25 +102,19 @@ class _Run:
                 self.confidence[rows[row], position] = law.gather(-1, drawn[:, None])[:, 0].exp()
         self.tokens[active] = after
 
-    def _move_all(
-        self,
-        active: Int[Tensor, " b"],
-        step: Tensor,
-        span: tuple[Tensor, Tensor],
-        confidence: Float[Tensor, "b L"] | None,
-    ) -> None:
+    def _move_all(self, active: Int[Tensor, " b"], number: Int[Tensor, " b"], step: Step) -> None:
         """A step whose every law hangs on the denoiser's answer."""
-        here, given = self.tokens[active], self.given[active]
-        log_probs = ask_states(self.denoiser, self.kernel, here, 1 - self.kernel.alpha(span[0]), given)
-        log_probs = greedy_finish(self.kernel, self.decoding, log_probs, span[1] == 0)
-        probs = self.kernel.step_probs(log_probs, here, *span, confidence)
+        here, given = step.tokens, self.given[active]
+        log_probs = ask_states(self.denoiser, self.kernel, here, 1 - step.alpha_from, given)
+        log_probs = greedy_finish(self.kernel, self.decoding, log_probs, step.time_to == 0)
+        probs = self.kernel.step_probs(step, log_probs)
         stay = probs.gather(-1, here[..., None])
         others = probs.scatter(-1, here[..., None], 0.0)
-        u = uniforms(self.keys[active, None], Purpose.TRANSITION, step[:, None], self.position)
+        u = uniforms(self.keys[active, None], Purpose.TRANSITION, number[:, None], self.position)
         leaving = others.sum(-1)
         moves = (u * (leaving + stay[..., 0]) < leaving) & ~given
         row, position = moves.nonzero(as_tuple=True)
-        u = uniforms(self.keys[active[row]], Purpose.TOKEN, step[row], position)
+        u = uniforms(self.keys[active[row]], Purpose.TOKEN, number[row], position)
         drawn = categorical(u, probs=others[moves])
         if self.confidence is not None:
             written = log_probs[row, position].gather(-1, drawn.clamp(max=self.denoiser.vocab_size - 1)[:, None])

@@ -7,14 +7,14 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.ask import ask_holes
-from mdmtheory.samplers.categorical import categorical
-from mdmtheory.samplers.decoding import Decoding
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.decoding import Decoding
+from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.policies import Policy, chosen_positions
-from mdmtheory.samplers.queue import walk
-from mdmtheory.samplers.randomness import Purpose, uniforms
+from mdmtheory.samplers.run.ask_denoiser import ask_holes
+from mdmtheory.samplers.run.start_rows import Start
+from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
-from mdmtheory.samplers.start import Start
 
 
 def run_policy(denoiser: Denoiser, policy: Policy, start: Start, decoding: Decoding, limit: int) -> Samples:

@@ -7,14 +7,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.ask import ask_at
-from mdmtheory.samplers.categorical import categorical
-from mdmtheory.samplers.decoding import Decoding
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.decoding import Decoding
+from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.plans.plan import Plan
-from mdmtheory.samplers.queue import walk
-from mdmtheory.samplers.randomness import Purpose, uniforms
+from mdmtheory.samplers.run.ask_denoiser import ask_at
+from mdmtheory.samplers.run.start_rows import check_prompt
+from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
-from mdmtheory.samplers.start import check_prompt
 
 
 def run_plan(denoiser: Denoiser, plan: Plan, tokens: Int[Tensor, "B L"], decoding: Decoding, limit: int) -> Samples:

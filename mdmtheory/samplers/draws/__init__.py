@@ -1,0 +1,1 @@
+"""Drawing tokens: uniforms keyed by row, the inverse CDF, and changes of the law before a draw."""

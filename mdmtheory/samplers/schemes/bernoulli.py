@@ -1,0 +1,78 @@
+"""Bernoulli reveals: every position in a round of its own, independently."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from languages.checks import check_count
+from mdmtheory.samplers import plans
+from mdmtheory.samplers.plans import Plan
+from mdmtheory.samplers.properties import Properties
+from mdmtheory.samplers.schemes.scheme import Positions, Scheme
+
+
+@dataclasses.dataclass(frozen=True)
+class Bernoulli(Scheme):
+    """Every position is revealed in round k with probability w_k, independently: ancestral sampling on a grid.
+
+    Attributes:
+        reveal: (N,) the probabilities w_k.
+
+    Raises:
+        ValueError: Probabilities that are none.
+    """
+
+    properties: ClassVar[Properties] = Properties(
+        exact="as N → ∞",
+        calls="Σ_k (1 − (1 − w_k)^L) on average, ≤ min(N, L)",
+        revises=False,
+        needs_time=False,
+        literature="ancestral sampling on a grid (MDLM), as a plan",
+        source="2406.07524, 2406.03736",
+    )
+
+    reveal: tuple[float, ...]
+
+    def __init__(self, reveal: Sequence[float] | np.ndarray | torch.Tensor) -> None:
+        object.__setattr__(self, "reveal", tuple(plans.reveal_probabilities(reveal).tolist()))
+
+    @classmethod
+    def uniform(cls, steps: int) -> Bernoulli:
+        """N equal steps."""
+        return cls(np.full(check_count("steps", steps), 1 / steps))
+
+    def plan(self, batch: int, length: int, **options: Any) -> Plan:
+        return plans.bernoulli(self.reveal, batch, length, **options)
+
+    def num_rounds(self, length: int) -> int:
+        return len(self.reveal)
+
+    def choices(self, round_index: int, hidden: Positions, length: int) -> Iterator[tuple[Positions, float]]:
+        hazard = self.hazards[round_index]
+        for count in range(len(hidden) + 1):
+            chance = hazard**count * (1 - hazard) ** (len(hidden) - count)
+            if chance > 0:
+                for chosen in itertools.combinations(hidden, count):
+                    yield chosen, chance
+
+    def time(self, round_index: int, hidden: Positions, length: int) -> float:
+        return 1.0 if round_index == 0 else min(1.0, math.fsum(self.reveal[round_index:]))
+
+    @property
+    def hazards(self) -> tuple[float, ...]:
+        """(N,) probability of a reveal in round k for a position still hidden then, w_k / (w_k + … + w_N)."""
+        left = np.cumsum(self.reveal[::-1])[::-1]
+        hazards = np.divide(self.reveal, left, out=np.ones(len(left)), where=left > 0)
+        return tuple(float(hazard) for hazard in hazards)
+
+    def __repr__(self) -> str:
+        if len(set(self.reveal)) == 1:
+            return f"Bernoulli.uniform({len(self.reveal)})"
+        return f"Bernoulli({len(self.reveal)} steps, {min(self.reveal):.3g} to {max(self.reveal):.3g})"
