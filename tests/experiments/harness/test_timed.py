@@ -105,7 +105,8 @@ def anybody_left(group):
 
 def test_ctrl_c_ends_the_worker_and_keeps_what_is_finished(tmp_path):
     code = (
-        "import sys\nfrom experiments.harness import main\nfrom reference.timed_cells import TimedCell, timed_experiment\n"
+        "import sys\nfrom experiments.harness import main\n"
+        "from reference.timed_cells import TimedCell, timed_experiment\n"
         "cells = [TimedCell('good'), TimedCell('endless', 'sleep')]\n"
         f"sys.exit(main(timed_experiment(cells, []), ['--out', {str(tmp_path)!r}]))"
     )
