@@ -13,7 +13,9 @@ import experiments
 def experiment_names() -> list[str]:
     """Folders that can be run: `python -m experiments.NAME`."""
     here = Path(experiments.__path__[0])
-    return [module.name for module in pkgutil.iter_modules([str(here)]) if (here / module.name / "__main__.py").exists()]
+    return [
+        module.name for module in pkgutil.iter_modules([str(here)]) if (here / module.name / "__main__.py").exists()
+    ]
 
 
 def first_line(name: str) -> str:
