@@ -69,7 +69,7 @@ class Setting:
 
         family = FAMILIES[self.family]
         if family.kind != "kernel":
-            return family.kind
+            return "plan" if family.kind == "scheme" else family.kind
         if self.noise == "uniform":
             return "uniform noise"
         return "remasking" if family.properties.revises else "mask kernel"
@@ -159,11 +159,13 @@ class Setting:
 
 
 def settings() -> tuple[Setting, ...]:
-    """Every family of the registry on every noise that it runs on, then other strengths and starts."""
+    """Every family with a law of its own on every noise that it runs on, then other strengths and starts."""
     from mdmtheory.samplers.registry import FAMILIES
 
     found = []
     for name, family in FAMILIES.items():
+        if family.like is not None:
+            continue
         strengths = [tuple(options.items()) for options in ({}, *STRENGTHS.get(name, ()))]
         found += [Setting(name, "masks", options) for options in strengths]
         if "uniform" in family.noise:

@@ -25,6 +25,7 @@ from mdmtheory.bounds.entry import (
 )
 from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, pieces
 from mdmtheory.denoisers import Oracle
+from mdmtheory.diffusion.schedules.reveals import revealed_before
 from mdmtheory.exact import enumeration, markov
 from mdmtheory.exact.asymptotics import conflict_rate, first_order_sequence_error_rate
 from mdmtheory.exact.optimal import density_reveal, lowest_sequence_error_reveal
@@ -201,7 +202,7 @@ def _overweight(law: enumeration.EnumeratedLaw, language: Language) -> float:
 
 def _first_order(g: Callable[[NDArray[np.float64]], NDArray[np.float64]], reveal: NDArray[np.float64]) -> float:
     """Σ_k w_k² g(t_{k−1})."""
-    return float(reveal**2 @ g((np.cumsum(reveal) - reveal).clip(0.0, 1.0)))
+    return float(reveal**2 @ g(revealed_before(torch.as_tensor(reveal)).numpy()))
 
 
 def _limit(what: str, counts: list[int], values: Any, goal: float, *, unit: str = "probability") -> Comparison:

@@ -22,7 +22,7 @@ from languages import Language
 from languages.checks import check_count
 from languages.estimate import Estimate
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.plans import reveal_probabilities
+from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
 
 
 @dataclasses.dataclass(frozen=True)

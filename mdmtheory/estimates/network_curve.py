@@ -37,8 +37,8 @@ from languages.information.estimates import DEFAULT_NODES
 from languages.information.nested_sets import stratified_uniforms
 from languages.information.nodes import lobatto
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
 from mdmtheory.estimates.path_curve import PathCurve
-from mdmtheory.samplers.plans import reveal_probabilities
 
 Kind = Literal["cross-entropy", "entropy"]
 
@@ -74,10 +74,9 @@ class NetworkCurve(PathCurve):
         """
         if self.kind != "cross-entropy":
             raise ValueError(f"kind must be 'cross-entropy' for a NELBO, got {self.kind!r}")
-        weights = reveal_probabilities(reveal).cpu().numpy()
-        before = (np.cumsum(weights) - weights).clip(0.0, 1.0)
+        weights = reveal_probabilities(reveal)
         costs = SampledCurve(self.length, self.length * self.losses, self.surplus)
-        return costs.linear(before, weights, law="path")
+        return costs.linear(revealed_before(weights).numpy(), weights.numpy(), law="path")
 
     def nearest(self) -> InformationCurve:
         """The information curve nearest to the samples, by weighted least squares: what schedules are made from.

@@ -21,7 +21,7 @@ from languages import Language
 from languages.estimate import Estimate
 from languages.information import SampledInformationCurve, estimate_information_curve
 from languages.information.estimates import DEFAULT_NODES
-from mdmtheory.samplers.plans import reveal_probabilities
+from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -38,9 +38,8 @@ class PathCurve(SampledInformationCurve):
         Args:
             reveal: (N,) reveal probabilities w_k.
         """
-        weights = reveal_probabilities(reveal).cpu().numpy()
-        before = (np.cumsum(weights) - weights).clip(0.0, 1.0)
-        return self.linear(before, -weights, integral=1.0, law="path")
+        weights = reveal_probabilities(reveal)
+        return self.linear(revealed_before(weights).numpy(), -weights.numpy(), integral=1.0, law="path")
 
 
 def estimate_path_curve(

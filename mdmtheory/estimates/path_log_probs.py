@@ -8,7 +8,7 @@ from torch import Tensor
 
 from languages.checks import check_count, check_tokens
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.plans.plan import Plan
+from mdmtheory.samplers.plan import Plan
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from mdmtheory.exact.markov.gaps import check_chain
 from mdmtheory.exact.optimal import fixed_size_path_kl
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
-from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder, Scheme
+from mdmtheory.samplers.schemes import Bernoulli, Blocks, FixedSizes, Scheme
 
 MOST_WORK = 3e11
 """Multiply–adds of the gap recursion beyond which it is left to extrapolation: some twenty seconds of two cores."""
@@ -109,19 +109,8 @@ def first_answer(question: Question, metric: str, law: str) -> Estimate:
 def _nothing_lost(question: Question) -> Estimate:
     """Zero error, where tokens revealed together are independent given those before."""
     question.require_oracle()
-    sampler, language = question.sampler, question.language
-    match sampler:
-        case RandomOrder() | Blocks(size=1):
-            alone = True
-        case FixedSizes(sizes=sizes):
-            alone = max(sizes) == 1
-        case Bisection(order=order):
-            alone = getattr(language, "order", math.inf) <= order + 1  # an n-gram is a chain of order n − 1
-        case Policy():
-            alone = getattr(sampler, "size", 0) == 1
-        case _:
-            alone = False
-    if not alone:
+    sampler = question.sampler
+    if isinstance(sampler, Kernel) or not sampler.independent_rounds(question.language):
         raise Unserved("tokens revealed together need not be independent")
     return Estimate.exact(0.0, law="marginal", unit="nats")
 

@@ -28,6 +28,7 @@ from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.answers import Question, first_answer
 from mdmtheory.samplers.kernels import Kernel
+from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.run.compatibility import exact_denoiser
 from mdmtheory.samplers.schemes import Scheme
@@ -48,7 +49,7 @@ LAWS: Mapping[str, tuple[str, ...]] = {
 def error(
     language: Language,
     length: int,
-    sampler: Scheme | Policy | Kernel,
+    sampler: Scheme | Policy | Kernel | Plan,
     metric: Metric = "ser",
     *,
     law: Law | None = None,
@@ -59,7 +60,8 @@ def error(
     Args:
         language: The truth q.
         length: L ≥ 1.
-        sampler: A scheme, a policy or a kernel, such as `Bernoulli.uniform(64)`.
+        sampler: A scheme, a policy or a kernel, such as `Bernoulli.uniform(64)`. A plan that generates all positions
+            stands for the scheme that drew it.
         metric: "ser", the probability that a sequence is not in the language; "kl", KL(q ‖ p) in nats for the whole
             sequence; "ter", exp(E_q[−log p]/L); "ter_increase", TER(p)/TER(q) − 1 = exp(KL/L) − 1; "total_variation".
         law: "marginal", the law of the sequences that come out; "path", of sequence and reveal order together (an
@@ -81,6 +83,8 @@ def error(
     law = law or "marginal"
     if law not in LAWS[metric]:
         raise ValueError(f"law of {metric!r} must be {' or '.join(LAWS[metric])}; got {law!r}")
+    if isinstance(sampler, Plan):
+        sampler = _scheme_of(sampler, length)
     if not isinstance(sampler, Scheme | Policy | Kernel):
         raise ValueError(
             f"sampler must be a scheme, a policy or a kernel, such as Bernoulli.uniform(64), got {sampler!r}"
@@ -96,6 +100,18 @@ def error(
         entropy = _entropy(question)
         return found.mapped(lambda nats: math.exp((entropy + nats) / length), unit="perplexity")
     return found
+
+
+def _scheme_of(plan: Plan, length: int) -> Scheme:
+    """The law that a plan was drawn from."""
+    if plan.scheme is None:
+        raise ValueError(f"sampler must be a scheme, or a plan that a scheme drew: {plan!r} has no law")
+    if plan.rounds.shape[1] != length or not bool(plan.hidden.all()):
+        raise ValueError(
+            f"sampler must generate all of length={length} positions, got {plan!r}; mdmtheory.exact.enumeration.law "
+            "takes a prompt"
+        )
+    return plan.scheme
 
 
 def _entropy(question: Question) -> float:

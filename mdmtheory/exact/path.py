@@ -15,7 +15,7 @@ from torch import Tensor
 from languages import Language, information
 from languages.checks import check_count
 from languages.information import InformationCurve
-from mdmtheory.samplers.plans import reveal_probabilities
+from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
 
 
 def information_curve(language: Language, length: int, t: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
@@ -58,8 +58,7 @@ def curve_path_kl(curve: InformationCurve, reveal: Float[Tensor, " N"]) -> float
         reveal: (N,) reveal probabilities w_k, zeros allowed, summing to one.
     """
     weights = reveal_probabilities(reveal).to(curve.z.device)
-    before = (weights.cumsum(0) - weights).clamp(0.0, 1.0)
-    return max(0.0, curve.total_correlation - float(weights @ curve.h(before)))
+    return max(0.0, curve.total_correlation - float(weights @ curve.h(revealed_before(weights))))
 
 
 def has_exact_curve(language: Language) -> bool:

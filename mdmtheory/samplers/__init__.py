@@ -12,7 +12,7 @@ from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.executor import sample
 from mdmtheory.samplers.kernels import Kernel
-from mdmtheory.samplers.plans import Plan
+from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.properties import Properties
 from mdmtheory.samplers.samples import Samples

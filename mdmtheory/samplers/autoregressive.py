@@ -12,7 +12,7 @@ from languages.checks import check_count, check_tokens
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.executor import Samples
-from mdmtheory.samplers.plans.rows import prepare
+from mdmtheory.samplers.rows import prepare
 
 
 class Decoder(Protocol):
@@ -79,7 +79,7 @@ def sample_autoregressive(
     Raises:
         ValueError: An argument is wrong.
     """
-    keys = prepare(batch, length, None, generator, row_keys).keys.to(model.device)
+    keys = prepare(batch, length, generator=generator, row_keys=row_keys).keys.to(model.device)
     limit = max(batch, 1) if max_batch is None else check_count("max_batch", max_batch)
     given = _prompt(model, batch, length, prompt)
     tokens = torch.empty(batch, length, dtype=torch.int64, device=model.device)

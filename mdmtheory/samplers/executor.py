@@ -10,7 +10,7 @@ from languages.checks import check_count
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
 from mdmtheory.samplers.kernels import Kernel
-from mdmtheory.samplers.plans.plan import Plan
+from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.run.compatibility import check_fits
 from mdmtheory.samplers.run.run_kernel import run_kernel

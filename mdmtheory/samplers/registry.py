@@ -26,9 +26,18 @@ from mdmtheory.samplers.kernels import (
 )
 from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Factor, Margin, Policy, Threshold
 from mdmtheory.samplers.properties import Properties
-from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder, Scheme
+from mdmtheory.samplers.schemes import (
+    Bernoulli,
+    Bisection,
+    Blocks,
+    FirstHitting,
+    FixedSizes,
+    LeftToRight,
+    RandomOrder,
+    Scheme,
+)
 
-Kind = Literal["plan", "policy", "kernel"]
+Kind = Literal["scheme", "policy", "kernel"]
 Noise = Literal["masks", "masks, uniform"]
 
 
@@ -39,14 +48,16 @@ class Family:
     Attributes:
         name: Its name in tables.
         maker: The class: `maker(...)` is a sampler.
-        kind: Who decides: a plan beforehand, a policy by the denoiser's answer, or a kernel for all positions at once.
+        kind: Who decides: a scheme beforehand, a policy by the denoiser's answer, a kernel for all positions at once.
         noise: The noise that it runs on.
+        like: A family that has its law at some setting, unless the denoiser reads the time; comparisons take that one.
     """
 
     name: str
     maker: type[Scheme] | type[Policy] | type[Kernel]
     kind: Kind
     noise: Noise = "masks"
+    like: str | None = None
 
     @property
     def properties(self) -> Properties:
@@ -60,11 +71,13 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         family.name: family
         for family in (
-            Family("bernoulli", Bernoulli, "plan"),
-            Family("fixed-sizes", FixedSizes, "plan"),
-            Family("random-order", RandomOrder, "plan"),
-            Family("blocks", Blocks, "plan"),
-            Family("bisection", Bisection, "plan"),
+            Family("bernoulli", Bernoulli, "scheme"),
+            Family("fixed-sizes", FixedSizes, "scheme"),
+            Family("random-order", RandomOrder, "scheme"),
+            Family("first-hitting", FirstHitting, "scheme", like="random-order"),
+            Family("blocks", Blocks, "scheme"),
+            Family("left-to-right", LeftToRight, "scheme", like="blocks"),
+            Family("bisection", Bisection, "scheme"),
             Family("confidence", Confidence, "policy"),
             Family("margin", Margin, "policy"),
             Family("entropy", Entropy, "policy"),

@@ -60,6 +60,8 @@ class Reveals:
         self.sampler = sampler
         # The oracles ignore the time: what they said in an earlier round they would say again.
         self.time_free = isinstance(denoiser, Oracle)
+        if isinstance(sampler, Scheme) and sampler.draws_times and not self.time_free:
+            raise ValueError(f"{sampler!r} draws its times from a continuum, and this denoiser may read them")
         # A policy reveals something in every round.
         holes = len(self.everything)
         self.num_rounds = self.sampler.num_rounds(holes) if isinstance(self.sampler, Scheme) and holes else holes

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
+from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
-from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, masked_shares, transfer
+from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, transfer
 from mdmtheory.exact.memory import check_memory
-from mdmtheory.samplers.plans import reveal_probabilities
 
 
 def sequence_error_gradient(language: Language, length: int, reveal: object) -> tuple[float, Float[Tensor, " N"]]:
@@ -76,10 +76,7 @@ def differentiable_sequence_error_rate(
         f"the gap values of {len(weights)} steps at vocab_size={law.vocab_size} and length={length}",
         "take fewer steps",
     )
-    share = masked_shares(weights)
-    # Where nothing is masked any more a step is moot: hazard one, no derivative.
-    hazards = torch.where(share > 0, weights / torch.where(share > 0, share, torch.ones_like(share)), 1.0)
-    return 1 - _Success.apply(hazards, law)
+    return 1 - _Success.apply(hazards(weights), law)
 
 
 class _Success(torch.autograd.Function):

@@ -23,7 +23,7 @@ from languages.checks import check_count
 from languages.estimate import Estimate
 from mdmtheory.exact.markov.gaps import check_chain
 from mdmtheory.exact.markov.log_probs import log_prob
-from mdmtheory.exact.markov.recursion import hazards
+from mdmtheory.exact.markov.recursion import step_hazards
 from mdmtheory.exact.markov.sequence_errors import success_curve
 from mdmtheory.exact.path import path_kl
 
@@ -62,7 +62,7 @@ def marginal_kl(
     """
     length = check_count("length", length)
     num_sequences = check_count("num_sequences", num_sequences, least=2)
-    steps = len(hazards(reveal))
+    steps = len(step_hazards(reveal))
     chain = check_chain(language, "mdmtheory.exact.enumeration.law serves any denoiser where V^L is small")
     if support_is_small(chain, length, steps):
         words = _support(chain, length)

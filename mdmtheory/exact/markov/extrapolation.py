@@ -26,10 +26,10 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
+from mdmtheory.diffusion.schedules.reveals import masked_shares, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
-from mdmtheory.exact.markov.recursion import advance, completed, hazards, masked_shares
+from mdmtheory.exact.markov.recursion import advance, completed, step_hazards
 from mdmtheory.exact.markov.sequence_errors import OTHERWISE, success_curve
-from mdmtheory.samplers.plans import reveal_probabilities
 
 DEPTHS = (24, 36, 54, 80)
 """Depths tried one after the other, until the stated error is small enough."""
@@ -104,7 +104,7 @@ def extrapolated_sequence_error_rate(
         ValueError: Another kind of language, reveal probabilities that are none, or sizes that do not fit in memory.
     """
     length, tolerance = check_count("length", length), check_fraction("tolerance", tolerance)
-    steps = len(hazards(reveal))
+    steps = len(step_hazards(reveal))
     chain = check_chain(language, OTHERWISE)
     best: Estimate | None = None
     for depth in DEPTHS:
@@ -167,7 +167,7 @@ def sequence_error_bracket(language: Language, length: int, reveal: object, *, t
     length = check_count("length", length)
     longest = _longest_gaps(reveal, length, tolerance)
     law = GapLaw(check_chain(language, OTHERWISE), length)
-    steps = hazards(reveal)
+    steps = step_hazards(reveal)
     if bool(law.possible().all()):
         return Estimate.bracket(0.0, 0.0, law="marginal", unit="probability")
     success = []

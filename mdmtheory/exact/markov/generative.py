@@ -21,7 +21,7 @@ from torch import Tensor
 from languages import Language
 from languages.checks import check_count
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain, log_powers
-from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, hazards, stacked
+from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, stacked, step_hazards
 
 Laws = Callable[[int, int], Float[Tensor, "n R A I V"]]
 
@@ -44,7 +44,7 @@ def generative_log_ter(language: Language, length: int, reveal: object) -> float
     Raises:
         ValueError: Another kind of language, reveal probabilities that are none, or sizes that do not fit in memory.
     """
-    steps = hazards(reveal)
+    steps = step_hazards(reveal)
     chain = check_chain(language, "draw samples and use mdmtheory.estimates.estimate_generative_log_ter")
     law = GapLaw(chain, check_count("length", length), everywhere=True)
     judge = chain.parent if chain.parent is not None else chain

@@ -25,7 +25,7 @@ from languages import Language, NGramLanguage
 from languages.checks import check_tokens
 from mdmtheory.exact.markov import sequence_kernels
 from mdmtheory.exact.markov.gaps import check_chain, log_powers
-from mdmtheory.exact.markov.recursion import hazards
+from mdmtheory.exact.markov.recursion import step_hazards
 from mdmtheory.exact.memory import check_memory, free_bytes
 
 SAFE = 1e100
@@ -50,7 +50,7 @@ def log_prob(language: Language, tokens: Int[Tensor, "B L"], reveal: object) -> 
         ValueError: Another kind of language, holes, reveal probabilities that are none, or sizes that do not fit in
             memory.
     """
-    steps = hazards(reveal)
+    steps = step_hazards(reveal)
     chain = check_chain(language, "mdmtheory.exact.enumeration.law serves any denoiser where V^L is small")
     tokens = check_tokens(tokens, chain.vocab_size, holes=False, device=chain.device)
     batch, length = tokens.shape

@@ -21,14 +21,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw
-from mdmtheory.samplers.plans import reveal_probabilities
 
 BLOCK = 32
 """Positions for which one product collects what comes from the positions before them."""
 
 
-def hazards(reveal: object) -> list[float]:
+def step_hazards(reveal: object) -> list[float]:
     """Hazards r_k = w_k / (w_k + … + w_N) of the steps with w_k > 0; the last one is exactly 1.
 
     Args:
@@ -38,14 +38,7 @@ def hazards(reveal: object) -> list[float]:
         ValueError: Something that is no law.
     """
     weights = reveal_probabilities(reveal)  # type: ignore[arg-type]
-    weights = weights[weights > 0].detach()
-    return (weights / masked_shares(weights)).tolist()
-
-
-def masked_shares(weights: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """Probability 1 − t_{k−1} = w_k + … + w_N that a position is still masked before step k."""
-    # Summed from the end, so that it falls to zero without a rounding error of the size of one.
-    return weights.flip(0).cumsum(0).flip(0)
+    return hazards(weights[weights > 0].detach()).tolist()
 
 
 def completed(law: GapLaw, longest: int) -> Float[Tensor, "D+1 V+1 V+1"]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from languages import Language
 from languages.checks import check_count
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
-from mdmtheory.exact.markov.recursion import advance, completed, hazards
+from mdmtheory.exact.markov.recursion import advance, completed, step_hazards
 
 OTHERWISE = "draw samples and use mdmtheory.estimates.estimate_sequence_error_rate"
 
@@ -43,7 +43,7 @@ def sequence_error_curve(language: Language, length: int, reveal: object) -> Flo
 
 def success_curve(language: Language, length: int, reveal: object) -> Float[Tensor, " L"]:
     """1 − SER at every length 1 … L, to full relative precision where it is small; see `sequence_error_curve`."""
-    steps = hazards(reveal)
+    steps = step_hazards(reveal)
     law = _law(language, length)
     values = completed(law, law.longest)
     if bool((values[0] == 1).all()):

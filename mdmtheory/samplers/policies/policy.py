@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from languages import Language
 from mdmtheory.samplers.properties import Properties
 
 
@@ -29,6 +30,10 @@ class Policy(abc.ABC):
             tokens: (B, L) with holes equal to V.
             log_probs: (B, L, V) what the denoiser says of this state, nats.
         """
+
+    def independent_rounds(self, language: Language) -> bool:
+        """Whether tokens revealed together are surely independent given all before them; see `Scheme`."""
+        return False
 
 
 def chosen_positions(

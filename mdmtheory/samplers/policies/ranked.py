@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from languages import Language
 from languages.checks import check_count
 from mdmtheory.samplers.draws.decoding import TIE
 from mdmtheory.samplers.policies.policy import Policy
@@ -55,6 +56,9 @@ class TopK(Ranked):
 
     def count(self, ranked: Float[Tensor, "B L"], left: Int[Tensor, "B 1"]) -> Int[Tensor, "B 1"]:
         return torch.full_like(left, self.size)
+
+    def independent_rounds(self, language: Language) -> bool:
+        return self.size == 1
 
 
 def confidence(log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:

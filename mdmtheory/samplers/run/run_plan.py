@@ -10,7 +10,7 @@ from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
-from mdmtheory.samplers.plans.plan import Plan
+from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.run.ask_denoiser import ask_at
 from mdmtheory.samplers.run.start_rows import check_prompt
 from mdmtheory.samplers.run.work_queue import walk

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from languages.checks import check_count, check_tokens
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.plans.rows import prepare
+from mdmtheory.samplers.rows import prepare
 
 
 class Start(NamedTuple):
@@ -60,7 +60,7 @@ def start(
         tokens = torch.full((batch, length), denoiser.mask_id, dtype=torch.int64, device=denoiser.device)
     else:
         tokens = check_prompt(denoiser, prompt, batch, length)
-    keys = prepare(len(tokens), tokens.shape[1], None, generator, row_keys).keys.to(denoiser.device)
+    keys = prepare(len(tokens), tokens.shape[1], generator=generator, row_keys=row_keys).keys.to(denoiser.device)
     return Start(tokens, tokens != denoiser.mask_id, keys)
 
 

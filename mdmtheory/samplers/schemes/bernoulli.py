@@ -6,21 +6,28 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.samplers import plans
-from mdmtheory.samplers.plans import Plan
+from mdmtheory.diffusion.schedules.reveals import hazards, masked_shares, reveal_probabilities
+from mdmtheory.samplers.draws.categorical import categorical
+from mdmtheory.samplers.draws.randomness import Purpose
+from mdmtheory.samplers.plan import GIVEN
 from mdmtheory.samplers.properties import Properties
+from mdmtheory.samplers.rows import Reveals, Rows
 from mdmtheory.samplers.schemes.scheme import Positions, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
 class Bernoulli(Scheme):
     """Every position is revealed in round k with probability w_k, independently: ancestral sampling on a grid.
+
+    The time before round k is 1 − (w_0 + … + w_{k−1}), whatever the row's own count.
 
     Attributes:
         reveal: (N,) the probabilities w_k.
@@ -41,15 +48,15 @@ class Bernoulli(Scheme):
     reveal: tuple[float, ...]
 
     def __init__(self, reveal: Sequence[float] | np.ndarray | torch.Tensor) -> None:
-        object.__setattr__(self, "reveal", tuple(plans.reveal_probabilities(reveal).tolist()))
+        object.__setattr__(self, "reveal", tuple(reveal_probabilities(reveal).tolist()))
 
     @classmethod
     def uniform(cls, steps: int) -> Bernoulli:
         """N equal steps."""
         return cls(np.full(check_count("steps", steps), 1 / steps))
 
-    def plan(self, batch: int, length: int, **options: Any) -> Plan:
-        return plans.bernoulli(self.reveal, batch, length, **options)
+    def draw(self, rows: Rows) -> Reveals:
+        return bernoulli_reveals(reveal_probabilities(self.reveal), rows)
 
     def num_rounds(self, length: int) -> int:
         return len(self.reveal)
@@ -68,11 +75,17 @@ class Bernoulli(Scheme):
     @property
     def hazards(self) -> tuple[float, ...]:
         """(N,) probability of a reveal in round k for a position still hidden then, w_k / (w_k + … + w_N)."""
-        left = np.cumsum(self.reveal[::-1])[::-1]
-        hazards = np.divide(self.reveal, left, out=np.ones(len(left)), where=left > 0)
-        return tuple(float(hazard) for hazard in hazards)
+        return tuple(hazards(torch.tensor(self.reveal, dtype=torch.float64)).tolist())
 
     def __repr__(self) -> str:
         if len(set(self.reveal)) == 1:
             return f"Bernoulli.uniform({len(self.reveal)})"
         return f"Bernoulli({len(self.reveal)} steps, {min(self.reveal):.3g} to {max(self.reveal):.3g})"
+
+
+def bernoulli_reveals(weights: Float[Tensor, " N"], rows: Rows) -> Reveals:
+    """Independent rounds of probabilities w_k; a round of probability zero is never drawn."""
+    rounds = categorical(rows.uniforms(Purpose.REVEAL), probs=weights.to(rows.keys.device))
+    times = masked_shares(weights).clamp(max=1.0)
+    times[0] = 1.0
+    return rounds.masked_fill(~rows.hidden, GIVEN), times.to(rows.keys.device)

@@ -27,7 +27,7 @@ from mdmtheory.estimates import (
 from mdmtheory.exact import enumeration, path
 from mdmtheory.exact.optimal import best_reveal
 from mdmtheory.samplers import plans
-from mdmtheory.samplers.plans.plan import Plan
+from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.schemes import Bernoulli, FixedSizes
 
 

@@ -22,7 +22,7 @@ from mdmtheory.exact.optimal import fixed_size_path_kl
 from mdmtheory.networks import Transformer, TransformerConfig
 from mdmtheory.samplers import sample
 from mdmtheory.samplers.policies import Confidence, EntropyBudget, Policy, Threshold
-from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder, Scheme
+from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FirstHitting, FixedSizes, RandomOrder, Scheme
 
 CHAIN = random_ngram(2, 3, seed=0, prune_below=0.2)
 
@@ -125,6 +125,15 @@ def test_trained_networks_need_no_monte_carlo():
     exact = enumeration.law(denoiser, 4, Bernoulli.uniform(3))
     assert exact.probs.sum() == pytest.approx(1, abs=1e-12)
     assert exact.kl(CHAIN).value > 0
+
+
+def test_drawn_times_have_no_finite_law():
+    """The first-hitting sampler draws its times: only who ignores them has a law here, that of a random order."""
+    one, other = (enumeration.law(Oracle(CHAIN), 4, scheme).probs for scheme in (FirstHitting(), RandomOrder()))
+    assert torch.equal(one, other)
+    config = TransformerConfig(vocab_size=3, hidden_size=16, num_layers=1, num_heads=2, time_conditioned=True)
+    with pytest.raises(ValueError, match="draws its times"):
+        enumeration.law(NetworkDenoiser(Transformer(config)), 4, FirstHitting())
 
 
 CASES = {"seed": st.integers(0, 10**6), "length": st.integers(1, 4), "vocab_size": st.integers(2, 3)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.small_languages import random_language, random_reveal, random_sizes
@@ -16,6 +18,7 @@ from mdmtheory.denoisers import Oracle, PerturbedOracle, UniformOracle
 from mdmtheory.diffusion.processes import Absorbing, Uniform
 from mdmtheory.exact import answers, enumeration
 from mdmtheory.exact.front_door import LAWS
+from mdmtheory.samplers import plans
 from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut
 from mdmtheory.samplers.policies import Confidence, Threshold
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder
@@ -162,11 +165,23 @@ def test_without_a_method_the_reasons_and_the_estimator():
         assert reason in text, text
 
 
+HALF = torch.tensor([True, False])
+
+
+@pytest.mark.parametrize("metric", ["ser", "kl"])
+def test_a_plan_is_judged_by_its_scheme(metric):
+    for plan in (plans.bernoulli([0.5, 0.2, 0.3], 3, 4), plans.blocks(2, 3, 4), plans.first_hitting(3, 4)):
+        assert exact.error(CHAIN, 4, plan, metric) == exact.error(CHAIN, 4, plan.scheme, metric)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ((CHAIN, 4, Bernoulli.uniform(2), "bleu"), "metric must be one of ser, kl"),
         ((CHAIN, 4, [0.5, 0.5], "ser"), "sampler must be a scheme, a policy or a kernel"),
+        ((CHAIN, 5, plans.random_order(2, 4), "ser"), "must generate all of length=5 positions"),
+        ((CHAIN, 2, plans.random_order(1, 2, hidden=HALF), "ser"), "must generate all of length=2 positions"),
+        ((CHAIN, 4, dataclasses.replace(plans.random_order(2, 4), scheme=None), "ser"), "has no law"),
         ((CHAIN, 0, Bernoulli.uniform(2), "ser"), "length"),
         ((CHAIN, 4, FixedSizes([2, 3]), "ser"), "sizes sum to 5, but the length is 4"),
     ],

@@ -87,7 +87,7 @@ def test_log_prob_by_every_route(kind, seed, logarithmic):
     expected = markov.log_prob(language, words, weights)
     pairs = log_probs._gathered(log_probs._pair_logs(language, length), words)
     with mock.patch.object(log_probs, "SAFE", 1e-300 if logarithmic else 1e100):
-        got = log_probs._device(pairs, language, recursion.hazards(weights))
+        got = log_probs._device(pairs, language, recursion.step_hazards(weights))
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
     if logarithmic:
         with mock.patch.object(log_probs, "SAFE", 1e-300):

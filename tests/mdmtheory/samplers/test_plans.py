@@ -251,6 +251,17 @@ def test_slices_indices_and_masks_pick_rows():
             assert torch.equal(part.times, plan.times[wanted] if plan.times.dim() == 2 else plan.times)
 
 
+@EVERY_PLAN
+def test_a_plan_remembers_its_scheme(make):
+    """A slice and a copy keep it; the scheme draws the same plan from the same keys."""
+    plan = make(6, 8, hidden=HOLES, row_keys=KEYS[:6])
+    assert plan[2:4].scheme is plan[1].scheme is plan.to("cpu").scheme is plan.scheme
+    again = plan.scheme.plan(6, 8, hidden=HOLES, row_keys=KEYS[:6])
+    assert torch.equal(again.rounds, plan.rounds)
+    assert torch.equal(again.times, plan.times)
+    assert Plan(plan.rounds, plan.times, plan.row_keys).scheme is None
+
+
 def test_repr_says_what_it_costs():
     text = repr(plans.bernoulli([0.5, 0.5], 3, 8, hidden=HOLES, generator=seeded(0)))
     assert "batch=3" in text

@@ -106,6 +106,7 @@ def test_reprs_are_short():
         (lambda: Bernoulli([1.5, -0.5]), "reveal"),
         (lambda: Bernoulli.uniform(0), "steps"),
         (lambda: FixedSizes([1, -1]), r"sizes\[1\]"),
+        (lambda: FixedSizes([]), "sizes must name at least one round"),
         (lambda: FixedSizes([1, 2]).num_rounds(4), "sizes sum to 3"),
         (lambda: Blocks(0), "size"),
         (lambda: Bisection(0), "order"),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from mdmtheory.samplers.schemes import Scheme
 
 GIVEN = -1
 """The round of a position that the prompt gives."""
@@ -23,6 +27,7 @@ class Plan:
         times: (N,) or (B, N) float64: the noise fraction before each round, that is the part of the positions to
             generate that is still hidden, in law or in fact; 1 at the start.
         row_keys: (B,) int64, see `mdmtheory.samplers.draws.randomness`.
+        scheme: The law that it was drawn from, None for a plan made by hand. Slices keep it; nothing is run by it.
 
     Raises:
         ValueError: Shapes, dtypes, devices or ranges that do not fit together.
@@ -31,6 +36,7 @@ class Plan:
     rounds: Int[Tensor, "B L"]
     times: Float[Tensor, "*B N"]
     row_keys: Int[Tensor, " B"]
+    scheme: Scheme | None = None
 
     def __post_init__(self) -> None:
         rounds, times, keys = self.rounds, self.times, self.row_keys
@@ -88,7 +94,7 @@ class Plan:
 
     def to(self, device: torch.device | str) -> Plan:
         """The same plan on `device`."""
-        return Plan(self.rounds.to(device), self.times.to(device), self.row_keys.to(device))
+        return Plan(self.rounds.to(device), self.times.to(device), self.row_keys.to(device), self.scheme)
 
     def __len__(self) -> int:
         return len(self.rounds)
@@ -97,7 +103,7 @@ class Plan:
         """The plan of some rows, as a slice, indices, or a (B,) bool mask; an int gives a plan of one row."""
         picked = [rows] if isinstance(rows, int) else rows
         times = self.times if self.times.dim() == 1 else self.times[picked]
-        return Plan(self.rounds[picked], times, self.row_keys[picked])
+        return Plan(self.rounds[picked], times, self.row_keys[picked], self.scheme)
 
     def __repr__(self) -> str:
         batch, length = self.rounds.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +10,24 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
-from mdmtheory.samplers.plans.plan import GIVEN, Plan
+from mdmtheory.samplers.plan import GIVEN
+
+Reveals = tuple[Tensor, Tensor]
+"""Rounds (B, L), −1 where given, and the times (N,) or (B, N) before each round, as a `Plan` has them."""
+
+
+class RowOptions(TypedDict, total=False):
+    """Options of all that draws plans: what to generate in each row, and where its randomness comes from.
+
+    Attributes:
+        hidden: (L,) or (B, L) bool, the positions to generate; None for all. The others are given by the prompt.
+        generator: Source of the row keys; None means torch's default.
+        row_keys: (B,) int64 keys instead of a generator.
+    """
+
+    hidden: Bool[Tensor, "*B L"] | None
+    generator: torch.Generator | None
+    row_keys: Int[Tensor, " B"] | None
 
 
 class Rows(NamedTuple):
@@ -35,15 +52,20 @@ class Rows(NamedTuple):
         ranks = torch.arange(order.shape[1], device=order.device).expand_as(order)
         return torch.empty_like(order).scatter_(1, order, ranks).masked_fill_(~self.hidden, GIVEN)
 
+    def in_random_order(self) -> Int[Tensor, "B L"]:
+        """Rank of each hidden position in an order of the row's own, uniform over all; −1 where given."""
+        return self.ranks(self.uniforms(Purpose.ORDER))
+
 
 def prepare(
     batch: int,
     length: int,
-    hidden: Tensor | None,
-    generator: torch.Generator | None,
-    keys: Tensor | None,
+    *,
+    hidden: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    row_keys: Tensor | None = None,
 ) -> Rows:
-    """Check the arguments all plans share, and draw the row keys where none are given.
+    """Check the arguments all plans share (`RowOptions`), and draw the row keys where none are given.
 
     Raises:
         ValueError: A count below its least value, a mask that is not bool of (L,) or (B, L), keys that are not int64
@@ -51,12 +73,7 @@ def prepare(
     """
     check_count("batch", batch, least=0)
     check_count("length", length)
-    if keys is None:
-        keys = row_keys(batch, generator)
-    elif generator is not None:
-        raise ValueError("give generator or row_keys, not both: the keys are all the randomness there is")
-    elif keys.dtype != torch.int64 or keys.shape != (batch,):
-        raise ValueError(f"row_keys must be int64 of shape ({batch},), got {keys.dtype} of {tuple(keys.shape)}")
+    keys = _keys(batch, generator, row_keys)
     if hidden is None:
         mask = torch.ones(batch, length, dtype=torch.bool, device=keys.device)
     else:
@@ -70,12 +87,11 @@ def prepare(
     return Rows(mask, keys)
 
 
-def counted(rounds: Int[Tensor, "B L"], keys: Int[Tensor, " B"], num_rounds: int | None = None) -> Plan:
-    """A plan whose times are counts: before a round, the fraction of the positions to generate still hidden.
+def counted(rounds: Int[Tensor, "B L"], num_rounds: int | None = None) -> Reveals:
+    """Rounds with times that are counts: before a round, the fraction of the positions to generate still hidden.
 
     Args:
         rounds: (B, L), −1 where given.
-        keys: (B,).
         num_rounds: N; None for the last round in use.
     """
     hidden = rounds != GIVEN
@@ -88,4 +104,15 @@ def counted(rounds: Int[Tensor, "B L"], keys: Int[Tensor, " B"], num_rounds: int
     times = 1.0 - revealed.cumsum(1)[:, :-1] / total
     if len(times) and bool((times == times[0]).all()):
         times = times[0].clone()
-    return Plan(rounds, times, keys)
+    return rounds, times
+
+
+def _keys(batch: int, generator: torch.Generator | None, keys: Tensor | None) -> Int[Tensor, " B"]:
+    """The keys given, checked, or new ones."""
+    if keys is None:
+        return row_keys(batch, generator)
+    if generator is not None:
+        raise ValueError("give generator or row_keys, not both: the keys are all the randomness there is")
+    if keys.dtype != torch.int64 or keys.shape != (batch,):
+        raise ValueError(f"row_keys must be int64 of shape ({batch},), got {keys.dtype} of {tuple(keys.shape)}")
+    return keys
