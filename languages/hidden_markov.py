@@ -16,9 +16,9 @@ from languages.checks import check_count, check_distributions, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
 from languages.inference.belief_entropy import MOST_BELIEFS, belief_entropy, predictive_entropies
-from languages.inference.chains import DenseChain, HiddenChain
-from languages.inference.hidden import HiddenInference
+from languages.inference.dispatch import HiddenInference
 from languages.inference.sampling import ChainSampler
+from languages.inference.state_chain import DenseChain, HiddenChain
 from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows

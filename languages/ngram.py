@@ -20,12 +20,12 @@ from languages.automata.stationary import cesaro_limit
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_distributions, check_tokens
 from languages.closed_forms import ClosedForms
-from languages.inference.chains import ContextChain, HiddenChain
-from languages.inference.gather import TransitionTable
-from languages.inference.hidden import HiddenInference
-from languages.inference.nearest import NearestNeighbours
+from languages.inference.complete_rows import TransitionTable
+from languages.inference.dispatch import HiddenInference
+from languages.inference.first_order import NearestNeighbours
 from languages.inference.sampling import ChainSampler
-from languages.inference.stretches import cut, subset
+from languages.inference.segments import cut, subset
+from languages.inference.state_chain import ContextChain, HiddenChain
 from languages.language import Language
 from languages.pruning import prune_rows
 

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.checks import check_mask, check_tokens
-from languages.inference.chains import DenseChain, HiddenChain
-from languages.inference.noisy import noisy_log_law
+from languages.inference.noisy_tokens import noisy_log_law
+from languages.inference.state_chain import DenseChain, HiddenChain
 from languages.language import Language
 from languages.ngram import NGramLanguage
 from mdmtheory.denoisers.of_language import LanguageDenoiser

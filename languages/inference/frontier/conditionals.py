@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.answers import slots
-from languages.inference.chains import ContextChain
-from languages.inference.stretches import Stretches
+from languages.inference.positions import slots
+from languages.inference.segments import Stretches
+from languages.inference.state_chain import ContextChain
 from languages.inference.threads import over_rows
 
 IntArray = NDArray[np.int64]

@@ -20,11 +20,11 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.answers import slots
-from languages.inference.chains import ContextChain, HiddenChain
-from languages.inference.stretches import Stretches
+from languages.inference.forward_backward.sparse_product import LANES, Bundles, multiply
+from languages.inference.positions import slots
+from languages.inference.segments import Stretches
+from languages.inference.state_chain import ContextChain, HiddenChain
 from languages.inference.threads import over_rows
-from languages.inference.vectors import LANES, Bundles, multiply
 
 BLOCK_ENTRIES = 1 << 25
 """Most weights that one thread keeps, positions times states times lanes."""

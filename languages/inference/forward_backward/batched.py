@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference.chains import LOG_SMALLEST, HiddenChain
+from languages.inference.state_chain import LOG_SMALLEST, HiddenChain
 
 CHUNK_ENTRIES = 1 << 24
 """Entries of the largest array that one call holds (128 MiB in float64)."""

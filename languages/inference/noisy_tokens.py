@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference.chains import HiddenChain
-from languages.inference.engine import chunk_entries, log_step, normalised_log, scatter_logsumexp
+from languages.inference.forward_backward.batched import chunk_entries, log_step, normalised_log, scatter_logsumexp
+from languages.inference.state_chain import HiddenChain
 
 FLOOR = 1e-140
 """Rescaled weights above this are exact, and so are products of two of them."""

@@ -1,17 +1,17 @@
 """What a language asks of its hidden chain, and which method answers best.
 
-| chain                        | where                             | method                                          |
-|------------------------------|-----------------------------------|-------------------------------------------------|
-| independent tokens           | everywhere                        | one law (`languages.ngram`)                     |
-| first order, tables fit      | conditionals                      | nearest revealed neighbours (`nearest`)         |
-| n-gram, all tokens revealed  | likelihood, CPU                   | a look-up a token (`gather`)                    |
-| n-gram, few contexts alive   | likelihood, CPU                   | following them (`context_likelihood`)           |
-| n-gram, few contexts alive   | CPU, a stretch                    | following live contexts (`live`)                |
-| n-gram, many contexts alive  | CPU, a stretch                    | side by side over sparse edges (`lanes`)        |
-| HMM, up to `MOST_EDGES`       | CPU                               | side by side (`lanes`)                          |
-| HMM, more; any on a GPU      | everywhere                        | products of torch (`engine`)                    |
-| weights near underflow       | a stretch in float32              | the same in float64                             |
-|                              | a stretch in float64              | logarithms (`engine`)                           |
+| chain                        | where                 | method                                                  |
+|------------------------------|-----------------------|---------------------------------------------------------|
+| independent tokens           | everywhere            | one law (`languages.ngram`)                             |
+| first order, tables fit      | conditionals          | nearest revealed neighbours (`first_order`)             |
+| n-gram, all tokens revealed  | likelihood, CPU       | a look-up a token (`complete_rows`)                     |
+| n-gram, few contexts alive   | likelihood, CPU       | following them (`frontier.likelihood`)                  |
+| n-gram, few contexts alive   | CPU, a stretch        | following them (`frontier.conditionals`)                |
+| n-gram, many contexts alive  | CPU, a stretch        | side by side over edges (`forward_backward.compiled`)   |
+| HMM, up to `MOST_EDGES`      | CPU                   | side by side (`forward_backward.compiled`)              |
+| HMM, more; any on a GPU      | everywhere            | products of torch (`forward_backward.batched`)          |
+| weights near underflow       | a stretch in float32  | the same in float64                                     |
+|                              | a stretch in float64  | logarithms (`forward_backward.batched`)                 |
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference import engine
-from languages.inference.answers import rows_with_any
-from languages.inference.chains import ContextChain, HiddenChain
-from languages.inference.context_likelihood import TINY, context_log_likelihood
-from languages.inference.lanes import LaneEngine
-from languages.inference.live import live_log_laws
-from languages.inference.stretches import Stretches, subset, whole_rows
+from languages.inference.forward_backward import batched
+from languages.inference.forward_backward.compiled import LaneEngine
+from languages.inference.frontier.conditionals import live_log_laws
+from languages.inference.frontier.likelihood import TINY, context_log_likelihood
+from languages.inference.positions import rows_with_any
+from languages.inference.segments import Stretches, subset, whole_rows
+from languages.inference.state_chain import ContextChain, HiddenChain
 
 MOST_EDGES = 1 << 18
 """Transitions of an HMM (512 states if all are possible) beyond which torch's products beat loops over them."""
@@ -58,7 +58,7 @@ class HiddenInference:
             tokens: (B, L) with holes.
         """
         if not self._compiled(tokens, torch.float64):
-            return engine.log_likelihood(self.chain, tokens)
+            return batched.log_likelihood(self.chain, tokens)
         if isinstance(self.chain, ContextChain) and self.chain.log_edge >= math.log(TINY):
             return context_log_likelihood(self.chain, tokens, self._likelihood_beside)
         return self._likelihood_beside(tokens)
@@ -67,7 +67,7 @@ class HiddenInference:
         """`log_likelihood` of rows side by side."""
         result, doubtful = self._lane_engine(torch.float64).log_likelihood(tokens)
         if bool(doubtful.any()):
-            result[doubtful] = engine.settled_log_likelihood(self.chain, tokens[doubtful])
+            result[doubtful] = batched.settled_log_likelihood(self.chain, tokens[doubtful])
         return result
 
     def row_log_law(
@@ -106,7 +106,7 @@ class HiddenInference:
         if chain.dtype != dtype:
             return self.log_law(tokens, wanted, stretches, member, chain.dtype, alive=alive).to(dtype)
         if not self._compiled(tokens, dtype):
-            return _by_width(engine.hidden_log_law, chain, tokens, wanted, stretches, member)
+            return _by_width(batched.hidden_log_law, chain, tokens, wanted, stretches, member)
         if alive is None:
             law, doubtful = self._beside(tokens, wanted, stretches, member, dtype)
         else:
@@ -117,7 +117,7 @@ class HiddenInference:
             again = doubtful[member]
             question = tokens, subset(wanted, again), stretches.only(doubtful), (doubtful.cumsum(0) - 1)[member[again]]
             if dtype == torch.float64:
-                law[again] = _by_width(engine.settled_log_law, chain, *question)
+                law[again] = _by_width(batched.settled_log_law, chain, *question)
             else:
                 law[again] = self.log_law(*question, torch.float64).to(dtype)
         return law
@@ -166,7 +166,7 @@ class HiddenInference:
         beside = self._lane_engine(dtype)
         if beside.serves(int(stretches.width.max())):
             return beside.log_laws(tokens, wanted, stretches)
-        law = _by_width(engine.hidden_log_law, self._in_precision(dtype), tokens, wanted, stretches, member)
+        law = _by_width(batched.hidden_log_law, self._in_precision(dtype), tokens, wanted, stretches, member)
         return law, torch.zeros(len(stretches.width), dtype=torch.bool)
 
     def _compiled(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> bool:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.chains import ContextChain
+from languages.inference.state_chain import ContextChain
 
 TINY = 1e-100
 """Shares of the mass below this are left to others."""
