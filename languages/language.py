@@ -92,8 +92,8 @@ class Language(abc.ABC):
     ) -> Conditionals:
         """Exact law of positions given the revealed tokens, and where the convention for dead contexts stepped in.
 
-        The convention: the smallest stretch that revealed tokens separate and that has probability zero takes its
-        conditionals from `parent`, else the uniform law; other stretches stay exact.
+        The convention: the smallest segment that revealed tokens separate and that has probability zero takes its
+        conditionals from `parent`, else the uniform law; other segments stay exact.
 
         Args:
             tokens: (B, L) with holes.

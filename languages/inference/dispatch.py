@@ -6,12 +6,12 @@
 | first order, tables fit      | conditionals          | nearest revealed neighbours (`first_order`)             |
 | n-gram, all tokens revealed  | likelihood, CPU       | a look-up a token (`complete_rows`)                     |
 | n-gram, few contexts alive   | likelihood, CPU       | following them (`frontier.likelihood`)                  |
-| n-gram, few contexts alive   | CPU, a stretch        | following them (`frontier.conditionals`)                |
-| n-gram, many contexts alive  | CPU, a stretch        | side by side over edges (`forward_backward.compiled`)   |
+| n-gram, few contexts alive   | CPU, a segment        | following them (`frontier.conditionals`)                |
+| n-gram, many contexts alive  | CPU, a segment        | side by side over edges (`forward_backward.compiled`)   |
 | HMM, up to `MOST_EDGES`      | CPU                   | side by side (`forward_backward.compiled`)              |
 | HMM, more; any on a GPU      | everywhere            | products of torch (`forward_backward.batched`)          |
-| weights near underflow       | a stretch in float32  | the same in float64                                     |
-|                              | a stretch in float64  | logarithms (`forward_backward.batched`)                 |
+| weights near underflow       | a segment in float32  | the same in float64                                     |
+|                              | a segment in float64  | logarithms (`forward_backward.batched`)                 |
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.inference.forward_backward import batched
-from languages.inference.forward_backward.compiled import LaneEngine
-from languages.inference.frontier.conditionals import live_log_laws
-from languages.inference.frontier.likelihood import TINY, context_log_likelihood
+from languages.inference.forward_backward.compiled import CompiledForwardBackward
+from languages.inference.frontier.conditionals import frontier_log_laws
+from languages.inference.frontier.likelihood import TINY, frontier_log_likelihood
 from languages.inference.positions import rows_with_any
-from languages.inference.segments import Stretches, subset, whole_rows
-from languages.inference.state_chain import ContextChain, HiddenChain
+from languages.inference.segments import Segments, subset, whole_rows
+from languages.inference.state_chain import ContextChain, StateChain
 
 MOST_EDGES = 1 << 18
 """Transitions of an HMM (512 states if all are possible) beyond which torch's products beat loops over them."""
 FOLLOWING = 6.0
 """Nanoseconds to follow one edge from a live context, there and back."""
 
-LogLaw = Callable[[HiddenChain, Tensor, Tensor, Tensor], Tensor]
+LogLaw = Callable[[StateChain, Tensor, Tensor, Tensor], Tensor]
 
 
 class HiddenInference:
@@ -46,10 +46,10 @@ class HiddenInference:
         chain: In float64.
     """
 
-    def __init__(self, chain: HiddenChain) -> None:
+    def __init__(self, chain: StateChain) -> None:
         self.chain = chain
-        self._chains: dict[torch.dtype, HiddenChain] = {torch.float64: chain}
-        self._lanes: dict[torch.dtype, LaneEngine] = {}
+        self._chains: dict[torch.dtype, StateChain] = {torch.float64: chain}
+        self._loops: dict[torch.dtype, CompiledForwardBackward] = {}
 
     def log_likelihood(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         """Log-probability (nats) of the revealed tokens of each row; −inf exactly where they are impossible.
@@ -60,12 +60,12 @@ class HiddenInference:
         if not self._compiled(tokens, torch.float64):
             return batched.log_likelihood(self.chain, tokens)
         if isinstance(self.chain, ContextChain) and self.chain.log_edge >= math.log(TINY):
-            return context_log_likelihood(self.chain, tokens, self._likelihood_beside)
+            return frontier_log_likelihood(self.chain, tokens, self._likelihood_beside)
         return self._likelihood_beside(tokens)
 
     def _likelihood_beside(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         """`log_likelihood` of rows side by side."""
-        result, doubtful = self._lane_engine(torch.float64).log_likelihood(tokens)
+        result, doubtful = self._side_by_side(torch.float64).log_likelihood(tokens)
         if bool(doubtful.any()):
             result[doubtful] = batched.settled_log_likelihood(self.chain, tokens[doubtful])
         return result
@@ -86,7 +86,7 @@ class HiddenInference:
         self,
         tokens: Int[Tensor, "B L"],
         wanted: Bool[Tensor, "B L"],
-        stretches: Stretches,
+        segments: Segments,
         member: Int[Tensor, " K"] | None,
         dtype: torch.dtype,
         *,
@@ -97,25 +97,25 @@ class HiddenInference:
         Args:
             tokens: (B, L) with holes.
             wanted: (B, L) positions.
-            stretches: They hold all wanted positions.
-            member: (K,) the stretch of each; None where stretches are whole rows.
+            segments: They hold all wanted positions.
+            member: (K,) the segment of each; None where segments are whole rows.
             dtype: Precision of the recursion and the result.
-            alive: (W,) roughly how many contexts are alive, over all positions of the stretch, if that is known.
+            alive: (W,) roughly how many contexts are alive, over all positions of the segment, if that is known.
         """
         chain = self._in_precision(dtype)
         if chain.dtype != dtype:
-            return self.log_law(tokens, wanted, stretches, member, chain.dtype, alive=alive).to(dtype)
+            return self.log_law(tokens, wanted, segments, member, chain.dtype, alive=alive).to(dtype)
         if not self._compiled(tokens, dtype):
-            return _by_width(batched.hidden_log_law, chain, tokens, wanted, stretches, member)
+            return _by_width(batched.hidden_log_law, chain, tokens, wanted, segments, member)
         if alive is None:
-            law, doubtful = self._beside(tokens, wanted, stretches, member, dtype)
+            law, doubtful = self._beside(tokens, wanted, segments, member, dtype)
         else:
             assert member is not None
-            law, doubtful = self._context_log_law(tokens, wanted, stretches, member, dtype, alive)
+            law, doubtful = self._context_log_law(tokens, wanted, segments, member, dtype, alive)
         if bool(doubtful.any()):
-            member = _member(wanted, stretches) if member is None else member
+            member = _member(wanted, segments) if member is None else member
             again = doubtful[member]
-            question = tokens, subset(wanted, again), stretches.only(doubtful), (doubtful.cumsum(0) - 1)[member[again]]
+            question = tokens, subset(wanted, again), segments.only(doubtful), (doubtful.cumsum(0) - 1)[member[again]]
             if dtype == torch.float64:
                 law[again] = _by_width(batched.settled_log_law, chain, *question)
             else:
@@ -126,30 +126,30 @@ class HiddenInference:
         self,
         tokens: Int[Tensor, "B L"],
         wanted: Bool[Tensor, "B L"],
-        stretches: Stretches,
+        segments: Segments,
         member: Int[Tensor, " K"],
         dtype: torch.dtype,
         alive: Float[Tensor, " W"],
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
-        """Log-laws of an n-gram: crowded stretches side by side, the others each for itself."""
+        """Log-laws of an n-gram: crowded segments side by side, the others each for itself."""
         assert isinstance(self.chain, ContextChain)
-        beside = self._lane_engine(dtype)
+        beside = self._side_by_side(dtype)
         following = FOLLOWING * alive * (len(self.chain.edges.prob) / self.chain.num_states)
         empty = max(1.0, beside.lanes / len(alive))
-        crowded = following > 2 * beside.step_cost * stretches.width * empty
+        crowded = following > 2 * beside.step_cost * segments.width * empty
         if bool(crowded.all()):
-            return self._beside(tokens, wanted, stretches, member, dtype)
+            return self._beside(tokens, wanted, segments, member, dtype)
         work = float(following[~crowded].sum())
         if not bool(crowded.any()):
-            law, doubtful = live_log_laws(self.chain, tokens, wanted, stretches, work)
+            law, doubtful = frontier_log_laws(self.chain, tokens, wanted, segments, work)
             return law.to(dtype), doubtful
         law = torch.empty(len(member), self.chain.vocab_size, dtype=dtype)
         doubtful = torch.empty_like(crowded)
         together = crowded[member]
-        question = tokens, subset(wanted, together), stretches.only(crowded), (crowded.cumsum(0) - 1)[member[together]]
+        question = tokens, subset(wanted, together), segments.only(crowded), (crowded.cumsum(0) - 1)[member[together]]
         law[together], doubtful[crowded] = self._beside(*question, dtype)
-        alone, doubtful[~crowded] = live_log_laws(
-            self.chain, tokens, subset(wanted, ~together), stretches.only(~crowded), work
+        alone, doubtful[~crowded] = frontier_log_laws(
+            self.chain, tokens, subset(wanted, ~together), segments.only(~crowded), work
         )
         law[~together] = alone.to(dtype)
         return law, doubtful
@@ -158,16 +158,16 @@ class HiddenInference:
         self,
         tokens: Int[Tensor, "B L"],
         wanted: Bool[Tensor, "B L"],
-        stretches: Stretches,
+        segments: Segments,
         member: Int[Tensor, " K"] | None,
         dtype: torch.dtype,
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
-        """Log-laws of stretches side by side, or one after the other where a block of them takes too much memory."""
-        beside = self._lane_engine(dtype)
-        if beside.serves(int(stretches.width.max())):
-            return beside.log_laws(tokens, wanted, stretches)
-        law = _by_width(batched.hidden_log_law, self._in_precision(dtype), tokens, wanted, stretches, member)
-        return law, torch.zeros(len(stretches.width), dtype=torch.bool)
+        """Log-laws of segments side by side, or one after the other where a block of them takes too much memory."""
+        beside = self._side_by_side(dtype)
+        if beside.serves(int(segments.width.max())):
+            return beside.log_laws(tokens, wanted, segments)
+        law = _by_width(batched.hidden_log_law, self._in_precision(dtype), tokens, wanted, segments, member)
+        return law, torch.zeros(len(segments.width), dtype=torch.bool)
 
     def _compiled(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> bool:
         """Whether compiled loops serve."""
@@ -175,51 +175,51 @@ class HiddenInference:
             return False
         return isinstance(self.chain, ContextChain) or len(self.chain.edges.prob) <= MOST_EDGES
 
-    def _in_precision(self, dtype: torch.dtype) -> HiddenChain:
+    def _in_precision(self, dtype: torch.dtype) -> StateChain:
         """The chain in this precision if that can hold it, else in float64."""
         if dtype not in self._chains:
             self._chains[dtype] = self.chain.in_precision(dtype) if self.chain.holds(dtype) else self.chain
         return self._chains[dtype]
 
-    def _lane_engine(self, dtype: torch.dtype) -> LaneEngine:
-        if dtype not in self._lanes:
-            self._lanes[dtype] = LaneEngine(self._in_precision(dtype))
-        return self._lanes[dtype]
+    def _side_by_side(self, dtype: torch.dtype) -> CompiledForwardBackward:
+        if dtype not in self._loops:
+            self._loops[dtype] = CompiledForwardBackward(self._in_precision(dtype))
+        return self._loops[dtype]
 
 
-def _member(wanted: Bool[Tensor, "B L"], stretches: Stretches) -> Int[Tensor, " K"]:
-    """The stretch of each wanted position where stretches are whole rows."""
-    return torch.searchsorted(stretches.row, wanted.nonzero()[:, 0].contiguous())
+def _member(wanted: Bool[Tensor, "B L"], segments: Segments) -> Int[Tensor, " K"]:
+    """The segment of each wanted position where segments are whole rows."""
+    return torch.searchsorted(segments.row, wanted.nonzero()[:, 0].contiguous())
 
 
 def _by_width(
     method: LogLaw,
-    chain: HiddenChain,
+    chain: StateChain,
     tokens: Int[Tensor, "B L"],
     wanted: Bool[Tensor, "B L"],
-    stretches: Stretches,
+    segments: Segments,
     member: Int[Tensor, " K"] | None,
 ) -> Float[Tensor, "K V"]:
-    """Log-laws of wanted positions, row-major; stretches whose widths differ by less than a factor of two share a call.
+    """Log-laws of wanted positions, row-major; segments whose widths differ by less than a factor of two share a call.
 
     Args:
         method: Works on rows of equal length, each from its context on.
         chain: The chain.
         tokens: (B, L) with holes.
         wanted: (B, L) positions.
-        stretches: They hold all wanted positions.
-        member: (K,) the stretch of each; None where stretches are whole rows.
+        segments: They hold all wanted positions.
+        member: (K,) the segment of each; None where segments are whole rows.
     """
     length = tokens.shape[1]
-    if len(stretches.width) == len(tokens) and bool((stretches.width == length).all()):
-        return method(chain, stretches.context, tokens, wanted)
-    member = _member(wanted, stretches) if member is None else member
+    if len(segments.width) == len(tokens) and bool((segments.width == length).all()):
+        return method(chain, segments.context, tokens, wanted)
+    member = _member(wanted, segments) if member is None else member
     number = torch.full_like(tokens, -1)
     number[wanted] = torch.arange(len(member), device=tokens.device)
     result = torch.empty(len(member), chain.vocab_size, dtype=chain.dtype, device=tokens.device)
-    bucket = stretches.width.double().log2().floor().long()
+    bucket = segments.width.double().log2().floor().long()
     for like in torch.unique(bucket).tolist():
-        row, begin, width, context = stretches.only(bucket == like)
+        row, begin, width, context = segments.only(bucket == like)
         offset = torch.arange(int(width.max()), device=tokens.device)
         inside = offset < width[:, None]
         place = (row[:, None], (begin[:, None] + offset).clamp(max=length - 1))

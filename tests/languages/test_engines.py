@@ -42,7 +42,7 @@ def without_compiled_loops(monkeypatch):
 @named
 def test_compiled_loops_agree_with_products_of_torch(language, monkeypatch):
     tokens, at = rows_with_holes(language, 120, 37)
-    assert language._hidden._compiled(tokens, torch.float64)
+    assert language._inference._compiled(tokens, torch.float64)
     compiled = language.conditionals(tokens), language.conditionals(tokens, at=at), language.log_marginal(tokens)
     without_compiled_loops(monkeypatch)
     assert compiled[0].dead.any()
@@ -53,8 +53,8 @@ def test_compiled_loops_agree_with_products_of_torch(language, monkeypatch):
 
 @named
 @pytest.mark.parametrize("following", [0.0, 1.0, 1e9])
-def test_stretches_alone_and_side_by_side(language, following, monkeypatch):
-    """All stretches of an n-gram follow their live contexts, or all go side by side, or each as it suits."""
+def test_segments_alone_and_side_by_side(language, following, monkeypatch):
+    """All segments of an n-gram follow their live contexts, or all go side by side, or each as it suits."""
     tokens, at = rows_with_holes(language, 120, 37)
     expected = language.conditionals(tokens, at=at)
     monkeypatch.setattr(dispatch, "FOLLOWING", following)
@@ -86,7 +86,7 @@ def test_chunks_and_threads_change_nothing(language, monkeypatch):
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
     without_compiled_loops(monkeypatch)
-    monkeypatch.setattr(batched, "CACHE_ENTRIES", 3 * language._hidden.chain.num_states)
+    monkeypatch.setattr(batched, "CACHE_ENTRIES", 3 * language._inference.chain.num_states)
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
 

@@ -23,7 +23,7 @@ STEP = 2048
 """Edges that are followed in the time that one step takes at least otherwise."""
 
 
-def context_log_likelihood(
+def frontier_log_likelihood(
     chain: ContextChain, tokens: Int[Tensor, "B T"], otherwise: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, " B"]:
     """Log-probability (nats) of the revealed tokens of each row, hidden ones summed out.
