@@ -59,7 +59,7 @@ FEW = 4.0
 def test_peak_of_memory():
     # Freed arrays go back to the system at once, so that each call's peak is its own.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    environment["PYTHONPATH"] = str(pathlib.Path(__file__).parents[2])
+    environment["PYTHONPATH"] = str(pathlib.Path(__file__).parents[3])
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     shares = json.loads(done.stdout)
