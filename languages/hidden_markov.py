@@ -16,9 +16,9 @@ from languages.checks import check_count, check_distributions, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
 from languages.inference.belief_entropy import MOST_BELIEFS, belief_entropy, predictive_entropies
-from languages.inference.chains import DenseChain, HiddenChain
-from languages.inference.hidden import HiddenInference
+from languages.inference.dispatch import HiddenInference
 from languages.inference.sampling import ChainSampler
+from languages.inference.state_chain import DenseChain, StateChain
 from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
@@ -92,11 +92,12 @@ class HMMLanguage(Language):
         return type(self)(self.initial, transition, emission, name=name or self.name, parent=self)
 
     @property
-    def _chain(self) -> HiddenChain:
-        return self._hidden.chain
+    def state_chain(self) -> StateChain:
+        """The chain on its hidden states that inference works on."""
+        return self._inference.chain
 
     @functools.cached_property
-    def _hidden(self) -> HiddenInference:
+    def _inference(self) -> HiddenInference:
         return HiddenInference(DenseChain(self.initial, self.transition, self.emission))
 
     @functools.cached_property
@@ -111,7 +112,7 @@ class HMMLanguage(Language):
 
     def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        return self._hidden.log_likelihood(tokens)
+        return self._inference.log_likelihood(tokens)
 
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
         return ~self.log_prob(tokens).isneginf()
@@ -119,10 +120,10 @@ class HMMLanguage(Language):
     def _log_law(
         self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
     ) -> Float[Tensor, "K V"]:
-        return self._hidden.row_log_law(tokens, wanted, dtype)
+        return self._inference.row_log_law(tokens, wanted, dtype)
 
     def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "K V"]:
-        return self._hidden.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
+        return self._inference.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
 
     def entropy(self, length: int) -> float:
         """Exact entropy at this length, nats, where few beliefs about the hidden state are possible.

@@ -15,7 +15,7 @@ from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_mask, check_precision, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
-from languages.inference import answers
+from languages.inference import positions
 
 
 class Conditionals(NamedTuple):
@@ -92,8 +92,8 @@ class Language(abc.ABC):
     ) -> Conditionals:
         """Exact law of positions given the revealed tokens, and where the convention for dead contexts stepped in.
 
-        The convention: the smallest stretch that revealed tokens separate and that has probability zero takes its
-        conditionals from `parent`, else the uniform law; other stretches stay exact.
+        The convention: the smallest segment that revealed tokens separate and that has probability zero takes its
+        conditionals from `parent`, else the uniform law; other segments stay exact.
 
         Args:
             tokens: (B, L) with holes.
@@ -104,15 +104,15 @@ class Language(abc.ABC):
         check_precision(dtype)
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
         asked = None if at is None else check_mask("at", at, tokens)
-        picked, wanted = answers.asked_for(tokens, asked, self.mask_id)
+        picked, wanted = positions.asked_for(tokens, asked, self.mask_id)
         law = torch.empty(0, self.vocab_size, dtype=dtype, device=self.device)
-        if answers.any_in(wanted):
+        if positions.any_in(wanted):
             law = self._log_law(tokens, wanted, dtype)
-        dead = answers.impossible(law)
+        dead = positions.impossible(law)
         if bool(dead.any()):
             orphans = wanted.masked_scatter(wanted, dead)
             law = law.masked_scatter(dead[:, None], self._log_fallback(tokens, orphans, dtype))
-        log_probs, dead = answers.with_revealed(picked, law, dead)
+        log_probs, dead = positions.with_revealed(picked, law, dead)
         if at is None:
             return Conditionals(log_probs.view(*tokens.shape, self.vocab_size), dead.view(tokens.shape))
         return Conditionals(log_probs, dead)

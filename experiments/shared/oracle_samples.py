@@ -60,7 +60,7 @@ class OracleCell(LanguageCell):
         return rows
 
     def estimated_seconds(self) -> float:
-        """Seconds on one core: distinct rounds of a row, times its stretches still unknown, times a fitted rate."""
+        """Seconds on one core: distinct rounds of a row, times its segments still unknown, times a fitted rate."""
         size = describe_size(self.language)
         rounds = self.num_steps * -math.expm1(self.length * math.log1p(-1 / max(2, self.num_steps)))
         unknown = 0.5 if 2 * self.num_steps > self.length else 1.0

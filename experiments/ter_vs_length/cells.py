@@ -145,7 +145,7 @@ class SampledLawsCell(LanguageCell):
         return rows
 
     def estimated_seconds(self) -> float:
-        """Seconds on one core: the path curve, and distinct rounds of a row times its stretches still unknown."""
+        """Seconds on one core: the path curve, and distinct rounds of a row times its segments still unknown."""
         size, length = describe_size(self.language), self.length
         rounds = sum(n * -math.expm1(length * math.log1p(-1 / max(2, n))) for n in self.sample_steps)
         path = self.path_sequences * 90 * length * (1e-6 + 20e-9 * size)

@@ -44,7 +44,7 @@ def information_with_rest(language: Language, length: int) -> Float[Tensor, " L"
     law[0, 0] = 1.0
     for position in range(length):
         result[position] -= law[0] @ ambiguity[min(memory, length - 1 - position)].to(law.device)
-        law = language._chain.predict(law)
+        law = language.state_chain.predict(law)
     return result.clamp(min=0.0)
 
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference.chains import LOG_SMALLEST, HiddenChain
+from languages.inference.state_chain import LOG_SMALLEST, StateChain
 
 CHUNK_ENTRIES = 1 << 24
 """Entries of the largest array that one call holds (128 MiB in float64)."""
@@ -28,7 +28,7 @@ CACHE_ENTRIES = 1 << 16
 """Entries of a vector over states and rows that stays in a CPU's cache."""
 
 
-def log_likelihood(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+def log_likelihood(chain: StateChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """Log-probability (nats) of the revealed tokens of each row, hidden ones summed out.
 
     Args:
@@ -54,20 +54,20 @@ def log_likelihood(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tens
     return result
 
 
-def settled_log_likelihood(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+def settled_log_likelihood(chain: StateChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """`log_likelihood` in the logarithmic algebra: slow, and right whatever the size of the factors."""
     pieces = [_log_forward(chain, tokens[rows]) for rows in _blocks(tokens, len(chain.edges.prob), 1)]
     return torch.cat([torch.empty(0, dtype=torch.float64, device=tokens.device), *pieces])
 
 
 def hidden_log_law(
-    chain: HiddenChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
+    chain: StateChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "K V"]:
     """Log-law of each wanted token given the revealed ones elsewhere, row-major; all −inf where that is impossible.
 
     Args:
         chain: The chain; its precision is that of the recursion and of the result.
-        contexts: (B,) what comes before each row; see `HiddenChain.first`.
+        contexts: (B,) what comes before each row; see `StateChain.first`.
         tokens: (B, T) with holes.
         wanted: (B, T) positions whose law is asked for. A revealed one among them is treated as hidden for its own law
             (leave-one-out).
@@ -87,7 +87,7 @@ def hidden_log_law(
 
 
 def settled_log_law(
-    chain: HiddenChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
+    chain: StateChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "K V"]:
     """`hidden_log_law` in the logarithmic algebra: slow, and right whatever the size of the factors."""
     pieces = [
@@ -110,7 +110,7 @@ class _Watch:
     at the next if it starts above `floor`, and so is the product of a forward and a backward weight.
     """
 
-    def __init__(self, chain: HiddenChain, columns: Int[Tensor, "T B"]) -> None:
+    def __init__(self, chain: StateChain, columns: Int[Tensor, "T B"]) -> None:
         length, batch = columns.shape
         smallest = LOG_SMALLEST[chain.dtype]
         self.doubtful = torch.zeros(batch, dtype=torch.bool, device=columns.device)
@@ -134,7 +134,7 @@ class _Watch:
 
 
 def _forward_backward(
-    chain: HiddenChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
+    chain: StateChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " B"]]:
     """Weights of each wanted token, row-major, and the rows in which some weight may have underflowed."""
     columns = tokens.T.contiguous()
@@ -181,7 +181,7 @@ def _full_precision(device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(allowed)
 
 
-def _log_forward(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+def _log_forward(chain: StateChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """Log-likelihoods of a few rows."""
     state = chain.first(torch.zeros_like(tokens[:, 0])).log()
     for position in range(tokens.shape[1]):
@@ -192,7 +192,7 @@ def _log_forward(chain: HiddenChain, tokens: Int[Tensor, "B T"]) -> Float[Tensor
 
 
 def _log_forward_backward(
-    chain: HiddenChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
+    chain: StateChain, contexts: Int[Tensor, " B"], tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "K V"]:
     """Log-laws of the wanted positions of a few rows."""
     evidence = [chain.evidence(column).log() for column in tokens.T]
@@ -212,7 +212,7 @@ def _log_forward_backward(
     return law - torch.where(total.isneginf(), torch.zeros_like(total), total)
 
 
-def log_step(chain: HiddenChain, weight: Float[Tensor, "B S"], *, backwards: bool) -> Float[Tensor, "B S"]:
+def log_step(chain: StateChain, weight: Float[Tensor, "B S"], *, backwards: bool) -> Float[Tensor, "B S"]:
     """Log-weights of the next state, or of the future seen from the state before."""
     source, target, prob = chain.edges
     if backwards:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from languages import HMMLanguage, NGramLanguage, random_hmm, random_ngram
-from languages.inference import engine, hidden, threads
-from languages.inference.hidden import HiddenInference
+from languages.inference import dispatch, threads
+from languages.inference.dispatch import HiddenInference
+from languages.inference.forward_backward import batched
 
 LANGUAGES = [
     random_ngram(2, 5, seed=1, prune_below=0.15),
@@ -41,7 +42,7 @@ def without_compiled_loops(monkeypatch):
 @named
 def test_compiled_loops_agree_with_products_of_torch(language, monkeypatch):
     tokens, at = rows_with_holes(language, 120, 37)
-    assert language._hidden._compiled(tokens, torch.float64)
+    assert language._inference._compiled(tokens, torch.float64)
     compiled = language.conditionals(tokens), language.conditionals(tokens, at=at), language.log_marginal(tokens)
     without_compiled_loops(monkeypatch)
     assert compiled[0].dead.any()
@@ -52,11 +53,11 @@ def test_compiled_loops_agree_with_products_of_torch(language, monkeypatch):
 
 @named
 @pytest.mark.parametrize("following", [0.0, 1.0, 1e9])
-def test_stretches_alone_and_side_by_side(language, following, monkeypatch):
-    """All stretches of an n-gram follow their live contexts, or all go side by side, or each as it suits."""
+def test_segments_alone_and_side_by_side(language, following, monkeypatch):
+    """All segments of an n-gram follow their live contexts, or all go side by side, or each as it suits."""
     tokens, at = rows_with_holes(language, 120, 37)
     expected = language.conditionals(tokens, at=at)
-    monkeypatch.setattr(hidden, "FOLLOWING", following)
+    monkeypatch.setattr(dispatch, "FOLLOWING", following)
     assert_same(language.conditionals(tokens, at=at), expected)
 
 
@@ -65,8 +66,8 @@ def test_the_logarithmic_algebra_agrees(language, monkeypatch):
     tokens, _ = rows_with_holes(language, 40, 25)
     expected = language.conditionals(tokens), language.log_marginal(tokens)
     without_compiled_loops(monkeypatch)
-    monkeypatch.setattr(engine._Watch, "due", lambda watch, step: step == 0)
-    monkeypatch.setattr(engine._Watch, "rescaled", everything_is_doubtful)
+    monkeypatch.setattr(batched._Watch, "due", lambda watch, step: step == 0)
+    monkeypatch.setattr(batched._Watch, "rescaled", everything_is_doubtful)
     assert_same(language.conditionals(tokens), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1], rtol=1e-10, atol=1e-10)
 
@@ -85,7 +86,7 @@ def test_chunks_and_threads_change_nothing(language, monkeypatch):
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
     without_compiled_loops(monkeypatch)
-    monkeypatch.setattr(engine, "CACHE_ENTRIES", 3 * language._hidden.chain.num_states)
+    monkeypatch.setattr(batched, "CACHE_ENTRIES", 3 * language._inference.chain.num_states)
     assert_same(language.conditionals(tokens, at=at), expected[0])
     torch.testing.assert_close(language.log_marginal(tokens), expected[1])
 

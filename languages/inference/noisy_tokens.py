@@ -17,15 +17,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference.chains import HiddenChain
-from languages.inference.engine import chunk_entries, log_step, normalised_log, scatter_logsumexp
+from languages.inference.forward_backward.batched import chunk_entries, log_step, normalised_log, scatter_logsumexp
+from languages.inference.state_chain import StateChain
 
 FLOOR = 1e-140
 """Rescaled weights above this are exact, and so are products of two of them."""
 
 
 def noisy_log_law(
-    chain: HiddenChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"], *, leave_one_out: bool = False
+    chain: StateChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"], *, leave_one_out: bool = False
 ) -> Float[Tensor, "B L V"]:
     """Log-law (nats) of every clean token given noisy ones; all −inf where what is seen has probability zero.
 
@@ -52,7 +52,7 @@ def noisy_log_law(
 
 
 def _linear(
-    chain: HiddenChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]
+    chain: StateChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]
 ) -> tuple[Float[Tensor, "B L V"], Bool[Tensor, " B"]]:
     """Leave-one-out log-laws, and the rows in which a weight may have been lost."""
     length = tokens.shape[1]
@@ -80,7 +80,7 @@ def _linear(
     return law, doubtful
 
 
-def _logarithmic(chain: HiddenChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+def _logarithmic(chain: StateChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
     """Leave-one-out log-laws in logarithms: slow, and right whatever the size of the factors."""
     length = tokens.shape[1]
     evidence = _evidence(chain, tokens, keep).log()
@@ -97,7 +97,7 @@ def _logarithmic(chain: HiddenChain, tokens: Int[Tensor, "B L"], keep: Float[Ten
     return _normalised(law)
 
 
-def _evidence(chain: HiddenChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]) -> Float[Tensor, "L B S"]:
+def _evidence(chain: StateChain, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]) -> Float[Tensor, "L B S"]:
     """P(noisy token | state) at every position; ones where nothing was seen."""
     seen, passed = tokens.T.reshape(-1), keep.T.reshape(-1, 1)
     clean = chain.evidence(seen)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
-from languages.inference.live import edges_allowed
+from languages.automata.walks import edges_allowed
 from languages.inference.threads import over_rows
 
 DENSE_LIMIT = 1 << 22

@@ -1,4 +1,4 @@
-"""Forward–backward compiled for the CPU that follows the live contexts of one stretch of an n-gram at a time.
+"""Forward–backward compiled for the CPU that follows the live contexts of one segment of an n-gram at a time.
 
 Few contexts are possible given the revealed tokens, and a sampler asks for few positions: this touches nothing else. It
 computes in float64; what may have underflowed is left to the caller to settle.
@@ -15,35 +15,36 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.answers import slots
-from languages.inference.chains import ContextChain
-from languages.inference.stretches import Stretches
+from languages.automata.walks import edges_allowed
+from languages.inference.positions import slots
+from languages.inference.segments import Segments
+from languages.inference.state_chain import ContextChain
 from languages.inference.threads import over_rows
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-def live_log_laws(
-    chain: ContextChain, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], stretches: Stretches, work: float
+def frontier_log_laws(
+    chain: ContextChain, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], segments: Segments, work: float
 ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
-    """Log-law of each wanted hidden token, row-major, and the stretches in which some weight may underflow.
+    """Log-law of each wanted hidden token, row-major, and the segments in which some weight may underflow.
 
-    A law of −inf alone says that the stretch is impossible.
+    A law of −inf alone says that the segment is impossible.
 
     Args:
         chain: The contexts of an n-gram, in float64, on the CPU.
         tokens: (B, L) with holes.
-        wanted: (B, L) hidden positions; each lies in one of the stretches.
-        stretches: Where they begin and end, and the contexts before them.
+        wanted: (B, L) hidden positions; each lies in one of the segments.
+        segments: Where they begin and end, and the contexts before them.
         work: Elementary steps this takes, roughly.
     """
     slot, count = slots(wanted)
     law = torch.full((count, chain.vocab_size), -math.inf, dtype=torch.float64)
-    doubtful = torch.zeros(len(stretches.row), dtype=torch.bool)
+    doubtful = torch.zeros(len(segments.row), dtype=torch.bool)
     automaton = chain.automaton
     edges = automaton.offsets, automaton.edge_token, automaton.edge_target, automaton.edge_prob
-    tensors = tokens, slot, *stretches, *edges, law, doubtful
+    tensors = tokens, slot, *segments, *edges, law, doubtful
     arrays = [tensor.contiguous().numpy() for tensor in tensors]
     least = math.exp(chain.log_least(torch.float64))
     over_rows(lambda first, last: _follow(first, last, least, *arrays), len(doubtful), work)
@@ -52,8 +53,8 @@ def live_log_laws(
 
 @numba.njit(cache=True, nogil=True)
 def _follow(
-    first_stretch: int,
-    last_stretch: int,
+    first_segment: int,
+    last_segment: int,
     least: float,
     tokens: Int[np.ndarray, "B L"],
     slot: Int[np.ndarray, "B L"],
@@ -68,15 +69,15 @@ def _follow(
     law: Float[np.ndarray, "K V"],
     doubtful: Bool[np.ndarray, " W"],
 ) -> None:
-    """Log-laws of hidden tokens in stretches of an n-gram that start from a known context, written to `law`.
+    """Log-laws of hidden tokens in segments of an n-gram that start from a known context, written to `law`.
 
     Args:
-        first_stretch: The first stretch to work on.
-        last_stretch: The one after the last.
-        least: Rescaled positive weights below this make a stretch doubtful.
+        first_segment: The first segment to work on.
+        last_segment: The one after the last.
+        least: Rescaled positive weights below this make a segment doubtful.
         tokens: Rows with holes (id V).
         slot: Row of `law` for each position asked for, −1 elsewhere.
-        row: Row of each stretch.
+        row: Row of each segment.
         begin: Its first position.
         width: Its number of positions; nothing behind it tells anything about it.
         context: State before its first position; −1 if impossible, which leaves its laws as they are.
@@ -93,7 +94,7 @@ def _follow(
     alpha, beta = np.empty(1024), np.empty(1024)
     weights = np.empty(hole)
     level = np.empty(tokens.shape[1] + 2, dtype=np.int64)
-    for w in range(first_stretch, last_stretch):
+    for w in range(first_segment, last_segment):
         if context[w] < 0:
             continue
         visible, asked = tokens[row[w], begin[w] : begin[w] + width[w]], slot[row[w], begin[w] : begin[w] + width[w]]
@@ -120,7 +121,7 @@ def _follow(
                     mass += flow
             level[j + 2] = end
             if mass == 0.0:
-                break  # nothing survives this position: the stretch is impossible
+                break  # nothing survives this position: the segment is impossible
             for i in range(start, end):
                 alpha[i] /= mass
                 doubtful[w] |= 0.0 < alpha[i] < least
@@ -153,21 +154,6 @@ def _follow(
                 for i in range(level[j], level[j + 1]):
                     beta[i] /= top
                     doubtful[w] |= 0.0 < beta[i] < least
-
-
-@numba.njit(cache=True, nogil=True)
-def edges_allowed(token: int, hole: int, low: int, high: int, edge_token: IntArray) -> tuple[int, int]:
-    """The edges of one state that a token allows: all for a hole, else the one that emits it, if any."""
-    if token == hole:
-        return low, high
-    end = high
-    while low < high:
-        middle = (low + high) // 2
-        if edge_token[middle] < token:
-            low = middle + 1
-        else:
-            high = middle
-    return low, low + 1 if low < end and edge_token[low] == token else low
 
 
 @numba.njit(cache=True, nogil=True)

@@ -31,7 +31,7 @@ class Entries(NamedTuple):
     prob: Float[Tensor, " E"]
 
 
-class HiddenChain(abc.ABC):
+class StateChain(abc.ABC):
     """A Markov chain on hidden states that emits one token on entering each.
 
     Attributes:
@@ -57,7 +57,7 @@ class HiddenChain(abc.ABC):
     log_emission: float
 
     @abc.abstractmethod
-    def in_precision(self, dtype: torch.dtype) -> HiddenChain:
+    def in_precision(self, dtype: torch.dtype) -> StateChain:
         """The same chain with its tables in another precision; `holds` says whether none of its zeros is new."""
 
     @abc.abstractmethod
@@ -106,7 +106,7 @@ class HiddenChain(abc.ABC):
         return full and min(self.log_edge - math.log(self.num_states), self.log_start) >= log_weight
 
 
-class DenseChain(HiddenChain):
+class DenseChain(StateChain):
     """Initial law (S,), transition (S, S) and emission (S, V) as dense arrays."""
 
     def __init__(
@@ -150,7 +150,7 @@ class DenseChain(HiddenChain):
         return _entries(self.emission)
 
 
-class ContextChain(HiddenChain):
+class ContextChain(StateChain):
     """Contexts of an n-gram as states; entering a context emits its last token. The transition is sparse."""
 
     log_emission = 0.0

@@ -72,7 +72,7 @@ def test_leave_one_out_beyond_float64():
 
 
 @pytest.mark.parametrize("jump", [1e-7, 1e-12, 1e-20, 1e-70, 1e-180, 1e-290])
-def test_stretches_of_a_3_gram_with_rare_jumps(jump):
+def test_segments_of_a_3_gram_with_rare_jumps(jump):
     chain = left_to_right(6, jump)
     table = np.stack([chain] * 6)
     table[0, 1] = [0, 0.25, 0.75, 0, 0, 0]  # the token before last matters

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.chains import ContextChain
+from languages.inference.state_chain import ContextChain
 
 TINY = 1e-100
 """Shares of the mass below this are left to others."""
@@ -23,7 +23,7 @@ STEP = 2048
 """Edges that are followed in the time that one step takes at least otherwise."""
 
 
-def context_log_likelihood(
+def frontier_log_likelihood(
     chain: ContextChain, tokens: Int[Tensor, "B T"], otherwise: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, " B"]:
     """Log-probability (nats) of the revealed tokens of each row, hidden ones summed out.

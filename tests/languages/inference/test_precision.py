@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from languages import HMMLanguage, NGramLanguage, copy_pairs, random_hmm, random_ngram
-from languages.inference import hidden
+from languages.inference import dispatch
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -73,7 +73,7 @@ def test_float32_by_products_of_torch(case):
     tokens = with_holes(language, 12, 20, rng)
     exact = language.posterior(tokens)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hidden.HiddenInference, "_compiled", lambda inference, tokens, dtype: False)
+        patch.setattr(dispatch.HiddenInference, "_compiled", lambda inference, tokens, dtype: False)
         agree(language.posterior(tokens, dtype=torch.float32), exact)
 
 
@@ -102,7 +102,7 @@ def test_dead_contexts_take_their_parents_law_in_float32():
 
 
 def test_callers_who_allow_coarse_products_do_not_spoil_laws(monkeypatch):
-    monkeypatch.setattr(hidden, "MOST_EDGES", 0)
+    monkeypatch.setattr(dispatch, "MOST_EDGES", 0)
     language = random_hmm(160, 5, seed=0)
     tokens = with_holes(language, 10, 30, np.random.default_rng(3))
     exact, allowed = language.posterior(tokens), torch.get_float32_matmul_precision()

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from languages.inference.engine import normalised_log
+from languages.inference.forward_backward.batched import normalised_log
 from languages.inference.threads import over_rows
 
 LEAST_FACTOR = 1e-150

@@ -1,11 +1,11 @@
-"""Forward–backward compiled for the CPU, many stretches side by side.
+"""Forward–backward compiled for the CPU, many segments side by side.
 
-A vector over hidden states has one lane for each stretch, so a transition of positive probability is one multiply–add
+A vector over hidden states has one lane for each segment, so a transition of positive probability is one multiply–add
 on all lanes: the same instructions serve dense hidden Markov models and the sparse contexts of n-grams. Every step
-rescales, and notes the stretches in which a positive weight comes near the end of floating point; those are left to the
+rescales, and notes the segments in which a positive weight comes near the end of floating point; those are left to the
 caller to settle. All else follows from the pattern of zeros, so a zero is always an exact zero of the language.
 
-Shapes: S states, V tokens, K positions asked for, W stretches. One block of lanes is worked through at a time.
+Shapes: S states, V tokens, K positions asked for, W segments. One block of lanes is worked through at a time.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.answers import slots
-from languages.inference.chains import ContextChain, HiddenChain
-from languages.inference.stretches import Stretches
+from languages.inference.forward_backward.sparse_product import LANES, Bundles, multiply
+from languages.inference.positions import slots
+from languages.inference.segments import Segments
+from languages.inference.state_chain import ContextChain, StateChain
 from languages.inference.threads import over_rows
-from languages.inference.vectors import LANES, Bundles, multiply
 
 BLOCK_ENTRIES = 1 << 25
 """Most weights that one thread keeps, positions times states times lanes."""
@@ -33,7 +33,7 @@ IntArray = NDArray[np.int64]
 RealArray = NDArray[np.floating]
 
 
-class LaneTables(NamedTuple):
+class ChainTables(NamedTuple):
     """A chain as the compiled loops read it.
 
     Attributes:
@@ -44,7 +44,7 @@ class LaneTables(NamedTuple):
         evidence: (V + 1, S) P(token | state), ones for a hole; no rows where each state emits one token alone.
         token_of: (S,) that one token.
         size: S.
-        lanes: Stretches in a block.
+        lanes: Segments in a block.
     """
 
     start: tuple[IntArray, IntArray, RealArray]
@@ -57,7 +57,7 @@ class LaneTables(NamedTuple):
     lanes: int
 
     @classmethod
-    def of(cls, chain: HiddenChain) -> LaneTables:
+    def of(cls, chain: StateChain) -> ChainTables:
         """The tables of a chain on the CPU, in its precision."""
         source, target, prob = (part.numpy() for part in chain.edges)
         state, token, emission = (part.numpy() for part in chain.emissions)
@@ -80,38 +80,38 @@ class LaneTables(NamedTuple):
         )
 
 
-class LaneEngine:
+class CompiledForwardBackward:
     """Forward–backward on one chain.
 
     Args:
         chain: On the CPU; its precision is that of the recursion and of the results.
     """
 
-    def __init__(self, chain: HiddenChain) -> None:
-        self._tables = LaneTables.of(chain)
+    def __init__(self, chain: StateChain) -> None:
+        self._tables = ChainTables.of(chain)
         self._dtype, self._vocab_size, self._num_states = chain.dtype, chain.vocab_size, chain.num_states
         self._least = math.exp(chain.log_least(chain.dtype))
         self.lanes = self._tables.lanes
-        # Nanoseconds for one position of one stretch, in a full block.
+        # Nanoseconds for one position of one segment, in a full block.
         self.step_cost = 0.03 * self._tables.into.value.size + 0.3 * chain.num_states + 10.0
 
     def log_laws(
         self,
         tokens: Int[Tensor, "B L"],
         wanted: Bool[Tensor, "B L"],
-        stretches: Stretches,
+        segments: Segments,
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
-        """Log-law of each wanted token given the revealed ones elsewhere, and the stretches that are doubtful.
+        """Log-law of each wanted token given the revealed ones elsewhere, and the segments that are doubtful.
 
-        A law of −inf alone says that the stretch is impossible.
+        A law of −inf alone says that the segment is impossible.
 
         Args:
             tokens: (B, L) with holes.
-            wanted: (B, L) positions; each lies in one of the stretches. A revealed one is treated as hidden for its own
+            wanted: (B, L) positions; each lies in one of the segments. A revealed one is treated as hidden for its own
                 law (leave-one-out).
-            stretches: Where they begin and end, and the contexts before them.
+            segments: Where they begin and end, and the contexts before them.
         """
-        width = stretches.width
+        width = segments.width
         slot, count = slots(wanted)
         law = torch.empty(count, self._vocab_size, dtype=self._dtype)
         doubtful = torch.zeros(len(width), dtype=torch.bool)
@@ -119,7 +119,7 @@ class LaneEngine:
             return law, doubtful
         # Neighbours in a block should be equally wide.
         order = torch.argsort(width) if bool((width != width[0]).any()) else torch.arange(len(width))
-        tensors = tokens, slot, order, *stretches, law, doubtful
+        tensors = tokens, slot, order, *segments, law, doubtful
         arrays = [tensor.contiguous().numpy() for tensor in tensors]
         over_rows(
             lambda first, last: _log_laws(first, last, self._least, self._tables, *arrays),
@@ -148,7 +148,7 @@ class LaneEngine:
         return result, doubtful
 
     def serves(self, longest: int) -> bool:
-        """Whether the weights of a block of stretches up to this wide may be kept."""
+        """Whether the weights of a block of segments up to this wide may be kept."""
         return longest * (self._num_states + 1) * self._tables.lanes <= BLOCK_ENTRIES
 
 
@@ -158,7 +158,7 @@ _compiled = numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_mode
 
 @_compiled
 def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width, context, law, doubtful):  # type: ignore[no-untyped-def]
-    """Log-laws of the stretches order[first] … order[last − 1], block by block; see `LaneEngine.log_laws`."""
+    """Log-laws of the segments order[first] … order[last − 1], block by block; as the method."""
     size, vocab_size = tables.size, law.shape[1]
     lanes, longest = tables.lanes, 0
     offset, following, start = tables.start
@@ -210,7 +210,7 @@ def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width
 
 @_compiled
 def _log_likelihood(first, last, vocab_size, least, tables, tokens, result, doubtful):  # type: ignore[no-untyped-def]
-    """Log-likelihoods of the rows first … last − 1, block by block; see `LaneEngine.log_likelihood`."""
+    """Log-likelihoods of the rows first … last − 1, block by block; as the method."""
     size, length, lanes = tables.size, tokens.shape[1], tables.lanes
     offset, following, start = tables.start
     dtype = tables.into.value.dtype
@@ -253,7 +253,7 @@ def _log_likelihood(first, last, vocab_size, least, tables, tokens, result, doub
 
 @_compiled
 def _look(rows, order, row, begin, width, block, many, j, nothing, seen):  # type: ignore[no-untyped-def]
-    """Entries of position j of the stretches in a block, `nothing` beyond their ends; whether there is any."""
+    """Entries of position j of the segments in a block, `nothing` beyond their ends; whether there is any."""
     found = False
     for k in range(len(seen)):
         seen[k] = nothing

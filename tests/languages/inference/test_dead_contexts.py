@@ -56,7 +56,7 @@ def sparse_table(order):
 
 
 def segment(row, i, order):
-    """[begin, end) of the stretch around hidden position i that n − 1 adjacent revealed tokens cut off."""
+    """[begin, end) of the segment around hidden position i that n − 1 adjacent revealed tokens cut off."""
     known = [bool((row[max(0, j - order + 2) : j + 1] != 6).all()) for j in range(len(row))]
     begin = max((j + 1 for j in range(i) if known[j]), default=0)
     return begin, min((j + 1 for j in range(i, len(row)) if known[j]), default=len(row))

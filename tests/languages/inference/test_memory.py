@@ -13,7 +13,7 @@ import pytest
 SCRIPT = """
 import json, sys, torch
 from languages import random_hmm, random_ngram
-from languages.inference import hidden
+from languages.inference import dispatch
 torch.set_num_threads(1)
 
 def status(key):
@@ -35,7 +35,7 @@ cases = [
     ("2-gram", random_ngram(2, 64, seed=0), 64, 64),
 ]
 for name, language, states, batch in cases:
-    hidden.MOST_EDGES = 0 if name == "hmm, products" else 1 << 18
+    dispatch.MOST_EDGES = 0 if name == "hmm, products" else 1 << 18
     for dtype in (torch.float64, torch.float32):
         tokens = language.sample(batch, 256)
         tokens[torch.rand(batch, 256) < 0.5] = language.mask_id
@@ -59,7 +59,7 @@ FEW = 4.0
 def test_peak_of_memory():
     # Freed arrays go back to the system at once, so that each call's peak is its own.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    environment["PYTHONPATH"] = str(pathlib.Path(__file__).parents[2])
+    environment["PYTHONPATH"] = str(pathlib.Path(__file__).parents[3])
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     shares = json.loads(done.stdout)
