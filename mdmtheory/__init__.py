@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from languages import Estimate, HMMLanguage, NGramLanguage, language_from
+    from mdmtheory.answers import steps_needed
     from mdmtheory.bounds import LEDGER
     from mdmtheory.denoisers import Denoiser, NetworkDenoiser, Oracle, PerturbedOracle, UniformOracle
     from mdmtheory.diffusion import Absorbing, Uniform
     from mdmtheory.estimates import estimate_learning_error, estimate_path_kl, estimate_sequence_error_rate
-    from mdmtheory.exact import error, steps_needed
+    from mdmtheory.exact import error
     from mdmtheory.networks import CausalLanguageModel, Transformer, TransformerConfig
     from mdmtheory.samplers import Decoding, Plan, plans, sample, sample_autoregressive
     from mdmtheory.samplers.kernels import Ancestral, Euler, Kernel, Tweedie
@@ -33,11 +34,12 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "languages": ("Estimate", "HMMLanguage", "NGramLanguage", "language_from"),
+    "mdmtheory.answers": ("steps_needed",),
     "mdmtheory.bounds": ("LEDGER",),
     "mdmtheory.denoisers": ("Denoiser", "NetworkDenoiser", "Oracle", "PerturbedOracle", "UniformOracle"),
     "mdmtheory.diffusion": ("Absorbing", "Uniform"),
     "mdmtheory.estimates": ("estimate_learning_error", "estimate_path_kl", "estimate_sequence_error_rate"),
-    "mdmtheory.exact": ("error", "steps_needed"),
+    "mdmtheory.exact": ("error",),
     "mdmtheory.networks": ("CausalLanguageModel", "Transformer", "TransformerConfig"),
     "mdmtheory.samplers": ("Decoding", "Plan", "plans", "sample", "sample_autoregressive"),
     "mdmtheory.samplers.kernels": ("Ancestral", "Euler", "Kernel", "Tweedie"),

@@ -126,7 +126,7 @@ class SchedulesCell(LanguageCell):
 def _steps(error: Callable[[int], Estimate | None], limit: float, law: str) -> Estimate | None:
     """Fewest steps that meet a target; with an interval where the error has one. None where none was found."""
     from languages import Estimate
-    from mdmtheory.exact.step_search import fewest_steps
+    from mdmtheory.answers.step_search import fewest_steps
 
     def fewest(end: str) -> int | None:
         def cost(n: int) -> float:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.information import information_curve
 from mdmtheory import exact
+from mdmtheory.answers import steps_needed
+from mdmtheory.answers.step_search import fewest_steps
 from mdmtheory.diffusion.schedules import Cosine, uniform_reveal
-from mdmtheory.exact import asymptotics, markov, optimal, path, steps_needed
-from mdmtheory.exact.step_search import fewest_steps
+from mdmtheory.exact import asymptotics, markov, optimal, path
 from mdmtheory.samplers.schemes import Bernoulli
 
 CHAIN = random_ngram(2, 3, seed=0, prune_below=0.2)
@@ -95,7 +96,7 @@ def test_marginal_law_where_it_is_exact_and_where_it_is_a_bracket():
 
 
 def test_closed_forms_at_any_length():
-    """N = C·L with C = (1 − 1/k)/(2 ln 2) is where copy pairs pass SER = ½ (THEORY §3)."""
+    """N = C·L with C = (1 − 1/k)/(2 ln 2) is where copy pairs pass SER = ½ (docs/theory.md §3)."""
     found = steps_needed(copy_pairs(16), 4096, ser=0.5)
     assert found.error.by == "closed form"
     assert found.steps / 4096 == pytest.approx((1 - 1 / 16) / (2 * math.log(2)), abs=1 / 1024)

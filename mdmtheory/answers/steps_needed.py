@@ -11,13 +11,13 @@ import torch
 
 from languages import Estimate, Language
 from languages.checks import check_count
+from mdmtheory.answers.step_search import fewest_steps, forecast
 from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules import Schedule, schedule_from, uniform_reveal
 from mdmtheory.estimates import PathCurve, estimate_path_curve, estimate_sequence_error_rate, marginal_kl_bracket
 from mdmtheory.exact import markov
 from mdmtheory.exact.answers import Unserved, affordable
 from mdmtheory.exact.front_door import error
-from mdmtheory.exact.step_search import fewest_steps, forecast
 from mdmtheory.samplers import sample
 from mdmtheory.samplers.schemes import Bernoulli
 

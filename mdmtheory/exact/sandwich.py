@@ -9,7 +9,7 @@ from languages.estimate import Estimate
 
 
 def marginal_kl_bracket(sequence_error_rate: Estimate, path_kl: Estimate) -> Estimate:
-    """Bracket of KL(q‖p) for the marginal law p of a sampler: −ln(1 − SER) ≤ KL ≤ path KL (THEORY §1–2), nats.
+    """Bracket of KL(q‖p) for the marginal law p of a sampler: −ln(1 − SER) ≤ KL ≤ path KL (docs/theory.md §1), nats.
 
     The lower end is the ledger's `ser-kl` turned around, the upper end convexity of KL. With estimated sides the
     bracket takes their pessimistic ends, so it holds with the probability that both intervals hold.
