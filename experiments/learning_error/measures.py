@@ -1,6 +1,6 @@
 """Total error = sampling error + learning error: each part by itself, and the total measured without them.
 
-Path law (an identity, docs/theory.md §2): KL(q ‖ p_θ path) = path KL of the exact denoiser + Σ E KL(q's conditional ‖ the
+Path law (docs/theory.md §2): KL(q ‖ p_θ path) = path KL of the exact denoiser + Σ E KL(q's conditional ‖ the
 network's). "predicted" adds the two parts, each exact or estimated against exact conditionals; "measured" is the mean
 of log q(x) − log p_θ(x | τ) over other sequences and reveals, and knows of no part.
 
