@@ -1,1 +1,1 @@
-"""One module per table or figure; `python -m experiments.NAME --preset smoke|demo|paper` runs it."""
+"""One folder per table or figure; `python -m experiments.NAME --preset smoke|demo|paper` runs it."""

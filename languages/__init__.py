@@ -15,13 +15,14 @@ from languages.constructions import (
 )
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
-from languages.interchange import from_hmmlearn, load, save
+from languages.information import entropy_rate
+from languages.interchange import from_hmmlearn, load, save, to_frame, to_hmmlearn
 from languages.language import Conditionals, Language
 from languages.ngram import NGramLanguage
 from languages.random_languages import random_hmm, random_ngram, random_stops
 from languages.specification import language_from
 from languages.text import TextLanguage, ngram_from_text
-from languages.variable_length import with_end
+from languages.variable_length import ending_within, with_end
 
 __all__ = [
     "Conditionals",
@@ -36,6 +37,8 @@ __all__ = [
     "block_language",
     "copy_pairs",
     "deterministic_cycle",
+    "ending_within",
+    "entropy_rate",
     "from_hmmlearn",
     "language_from",
     "load",
@@ -49,5 +52,7 @@ __all__ = [
     "repeated_symbol",
     "save",
     "slow_topics",
+    "to_frame",
+    "to_hmmlearn",
     "with_end",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -12,17 +12,16 @@ from torch import Tensor
 
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
-from languages.automata.viterbi import HiddenPath, most_probable_path
 from languages.checks import check_count, check_distributions, check_tokens
+from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
-from languages.inference.chains import DenseChain, HiddenChain
-from languages.inference.hidden import HiddenInference
+from languages.inference.belief_entropy import MOST_BELIEFS, belief_entropy, predictive_entropies
+from languages.inference.dispatch import HiddenInference
 from languages.inference.sampling import ChainSampler
+from languages.inference.state_chain import DenseChain, StateChain
+from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
-
-if TYPE_CHECKING:
-    from languages.constructions.closed_forms import ClosedForms
 
 
 class HMMLanguage(Language):
@@ -93,11 +92,12 @@ class HMMLanguage(Language):
         return type(self)(self.initial, transition, emission, name=name or self.name, parent=self)
 
     @property
-    def _chain(self) -> HiddenChain:
-        return self._hidden.chain
+    def state_chain(self) -> StateChain:
+        """The chain on its hidden states that inference works on."""
+        return self._inference.chain
 
     @functools.cached_property
-    def _hidden(self) -> HiddenInference:
+    def _inference(self) -> HiddenInference:
         return HiddenInference(DenseChain(self.initial, self.transition, self.emission))
 
     @functools.cached_property
@@ -112,7 +112,7 @@ class HMMLanguage(Language):
 
     def log_marginal(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
-        return self._hidden.log_likelihood(tokens)
+        return self._inference.log_likelihood(tokens)
 
     def contains(self, tokens: Int[Tensor, "B L"]) -> Bool[Tensor, " B"]:
         return ~self.log_prob(tokens).isneginf()
@@ -120,26 +120,47 @@ class HMMLanguage(Language):
     def _log_law(
         self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
     ) -> Float[Tensor, "K V"]:
-        return self._hidden.row_log_law(tokens, wanted, dtype)
+        return self._inference.row_log_law(tokens, wanted, dtype)
 
     def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "K V"]:
-        return self._hidden.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
+        return self._inference.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
 
     def entropy(self, length: int) -> float:
-        """Exact entropy at this length, nats, where few beliefs about the hidden state are possible."""
-        from languages.information import hidden_entropy
+        """Exact entropy at this length, nats, where few beliefs about the hidden state are possible.
 
+        That is so at every length if an observer of the tokens can hold finitely many, as for copy pairs, and at small
+        ones else.
+
+        Raises:
+            NotImplementedError: More than `MOST_BELIEFS` beliefs; `entropy_bounds` encloses it.
+        """
         if self.closed_forms is not None and "entropy" in self.closed_forms.known:
             return self.closed_forms.entropy(length)
-        return hidden_entropy(self, length)
+        length = check_count("length", length)
+        initial, transition, emission = (
+            table.cpu().numpy() for table in (self.initial, self.transition, self.emission)
+        )
+        entropy = belief_entropy(initial, transition, emission, length)
+        if entropy is None:
+            raise NotImplementedError(
+                f"no exact entropy for {self.name} at length {length}: its observers may hold more than "
+                f"{MOST_BELIEFS} beliefs; languages.information.entropy_bounds encloses it, and "
+                "estimate_entropy(length) gives a value with an interval"
+            )
+        return entropy
 
     def estimate_entropy(
         self, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None
     ) -> Estimate:
-        """Entropy (nats) from the predictive entropies along sampled sequences; see `estimate_hidden_entropy`."""
-        from languages.information import estimate_hidden_entropy
+        """Monte Carlo entropy (nats): the mean of Σ_n H(X_n | x_1 … x_{n−1}) over x ~ q, with a 95 % interval.
 
-        return estimate_hidden_entropy(self, length, num_sequences=num_sequences, generator=generator)
+        The same mean as that of −log q(x), with a smaller spread: the draw of each next token is averaged out.
+        """
+        check_count("num_sequences", num_sequences, least=2)
+        tokens = self.sample(num_sequences, check_count("length", length), generator=generator)
+        first = self.initial.expand(num_sequences, -1)
+        entropies = predictive_entropies(first, self.transition, self.emission, tokens)
+        return Estimate.from_samples(entropies.sum(1).cpu().numpy(), unit="nats")
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         states = [self.initial]

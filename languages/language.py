@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-import os
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,14 +13,9 @@ from torch import Tensor
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_mask, check_precision, check_tokens
+from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
-from languages.inference import answers
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from hmmlearn.hmm import CategoricalHMM
-
-    from languages.constructions.closed_forms import ClosedForms
+from languages.inference import positions
 
 
 class Conditionals(NamedTuple):
@@ -98,8 +92,8 @@ class Language(abc.ABC):
     ) -> Conditionals:
         """Exact law of positions given the revealed tokens, and where the convention for dead contexts stepped in.
 
-        The convention: the smallest stretch that revealed tokens separate and that has probability zero takes its
-        conditionals from `parent`, else the uniform law; other stretches stay exact.
+        The convention: the smallest segment that revealed tokens separate and that has probability zero takes its
+        conditionals from `parent`, else the uniform law; other segments stay exact.
 
         Args:
             tokens: (B, L) with holes.
@@ -110,15 +104,15 @@ class Language(abc.ABC):
         check_precision(dtype)
         tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
         asked = None if at is None else check_mask("at", at, tokens)
-        picked, wanted = answers.asked_for(tokens, asked, self.mask_id)
+        picked, wanted = positions.asked_for(tokens, asked, self.mask_id)
         law = torch.empty(0, self.vocab_size, dtype=dtype, device=self.device)
-        if answers.any_in(wanted):
+        if positions.any_in(wanted):
             law = self._log_law(tokens, wanted, dtype)
-        dead = answers.impossible(law)
+        dead = positions.impossible(law)
         if bool(dead.any()):
             orphans = wanted.masked_scatter(wanted, dead)
             law = law.masked_scatter(dead[:, None], self._log_fallback(tokens, orphans, dtype))
-        log_probs, dead = answers.with_revealed(picked, law, dead)
+        log_probs, dead = positions.with_revealed(picked, law, dead)
         if at is None:
             return Conditionals(log_probs.view(*tokens.shape, self.vocab_size), dead.view(tokens.shape))
         return Conditionals(log_probs, dead)
@@ -222,34 +216,6 @@ class Language(abc.ABC):
         raise NotImplementedError(
             f"no exact entropy for {type(self).__name__}; estimate_entropy(length) gives one with an interval"
         )
-
-    def entropy_rate(self) -> float:
-        """Exact entropy rate lim H(X_1 … X_L)/L, nats per token; see `languages.information.entropy_rate`.
-
-        Raises:
-            NotImplementedError: None is known; `languages.information.entropy_rate_bounds` may enclose it.
-        """
-        from languages.information import entropy_rate
-
-        return entropy_rate(self)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the language to one file; see `languages.save`."""
-        from languages.interchange import save
-
-        save(self, path)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Its positive probabilities as a pandas frame; see `languages.interchange.to_frame`."""
-        from languages.interchange import to_frame
-
-        return to_frame(self)
-
-    def to_hmmlearn(self, *, hole: float = 0.0) -> CategoricalHMM:
-        """The same law in hmmlearn; see `languages.interchange.to_hmmlearn`."""
-        from languages.interchange import to_hmmlearn
-
-        return to_hmmlearn(self, hole=hole)
 
     def estimate_entropy(
         self, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,22 +13,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from languages.automata.contexts import ContextAutomaton, SparseGrams
+from languages.automata.contexts import ContextAutomaton
+from languages.automata.grams import SparseGrams
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.stationary import cesaro_limit
 from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
 from languages.checks import check_count, check_distributions, check_tokens
-from languages.inference.chains import ContextChain, HiddenChain
-from languages.inference.gather import TransitionTable
-from languages.inference.hidden import HiddenInference
-from languages.inference.nearest import NearestNeighbours
+from languages.closed_forms import ClosedForms
+from languages.inference.complete_rows import TransitionTable
+from languages.inference.dispatch import HiddenInference
+from languages.inference.first_order import NearestNeighbours
 from languages.inference.sampling import ChainSampler
-from languages.inference.stretches import cut, subset
+from languages.inference.segments import cut, subset
+from languages.inference.state_chain import ContextChain, StateChain
 from languages.language import Language
 from languages.pruning import prune_rows
-
-if TYPE_CHECKING:
-    from languages.constructions.closed_forms import ClosedForms
 
 NEAREST_TABLE_LIMIT = 1 << 24
 """Entries that the power tables of a first-order chain may take; beyond, forward–backward serves."""
@@ -136,7 +135,7 @@ class NGramLanguage(Language):
         if not bool(holes.all()):
             result[~holes] = self.log_prob(tokens[~holes])
         if bool(holes.any()):
-            result[holes] = self._hidden.log_likelihood(tokens[holes])
+            result[holes] = self._inference.log_likelihood(tokens[holes])
         return result
 
     @functools.cached_property
@@ -144,11 +143,12 @@ class NGramLanguage(Language):
         return TransitionTable(self.automaton)
 
     @property
-    def _chain(self) -> HiddenChain:
-        return self._hidden.chain
+    def state_chain(self) -> StateChain:
+        """The chain on its contexts that inference works on; state 0, the empty context, emits no token."""
+        return self._inference.chain
 
     @functools.cached_property
-    def _hidden(self) -> HiddenInference:
+    def _inference(self) -> HiddenInference:
         return HiddenInference(ContextChain(self.automaton))
 
     @functools.cached_property
@@ -176,24 +176,24 @@ class NGramLanguage(Language):
         if self.order == 1:
             return self.first_order()[0].log().to(dtype).repeat(int(wanted.sum()), 1)
         if self.order > 2 or 2 * tokens.shape[1] * self.vocab_size**2 > NEAREST_TABLE_LIMIT:
-            return self._stretch_log_law(tokens, wanted, dtype)
+            return self._segment_log_law(tokens, wanted, dtype)
         law, doubtful = self._nearest.log_laws(tokens, wanted)
         law = law.to(dtype)
         if bool(doubtful.any()):
-            law[doubtful] = self._stretch_log_law(tokens, subset(wanted, doubtful), dtype)
+            law[doubtful] = self._segment_log_law(tokens, subset(wanted, doubtful), dtype)
         return law
 
-    def _stretch_log_law(
+    def _segment_log_law(
         self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
     ) -> Float[Tensor, "K V"]:
-        """Log-law of hidden positions by forward–backward inside the stretches that n − 1 revealed tokens cut off."""
-        stretches, member, alive = cut(self.automaton, tokens, wanted)
-        return self._hidden.log_law(tokens, wanted, stretches, member, dtype, alive=alive)
+        """Log-law of hidden positions by forward–backward inside the segments that n − 1 revealed tokens cut off."""
+        segments, member, alive = cut(self.automaton, tokens, wanted)
+        return self._inference.log_law(tokens, wanted, segments, member, dtype, alive=alive)
 
     def _leave_one_out_log_law(self, tokens: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "K V"]:
         if self.order == 1:
             return self.first_order()[0].log().to(dtype).repeat(tokens.numel(), 1)
-        return self._hidden.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
+        return self._inference.row_log_law(tokens, torch.ones_like(tokens, dtype=torch.bool), dtype)
 
     # Information ------------------------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class NGramLanguage(Language):
         total = 0.0
         for _ in range(length):
             total += float(law[0] @ per_context)
-            law = self._chain.predict(law)
+            law = self.state_chain.predict(law)
         return total
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
@@ -220,7 +220,7 @@ class NGramLanguage(Language):
         result = torch.zeros(check_count("length", length), self.vocab_size, dtype=torch.float64, device=self.device)
         for row in result:
             row.index_add_(0, edge.edge_token, law[0, edge.edge_source] * edge.edge_prob)
-            law = self._chain.predict(law)
+            law = self.state_chain.predict(law)
         return result
 
     # Structure --------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class NGramLanguage(Language):
         )
 
 
-_CACHES = {"_sampler", "_table", "_hidden", "_nearest"}
+_CACHES = {"_sampler", "_table", "_inference", "_nearest"}
 
 
 def _grams_from_dense(transition: object, initial: object) -> SparseGrams:

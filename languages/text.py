@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from languages.automata.contexts import SparseGrams
+from languages.automata.grams import SparseGrams
 from languages.automata.strings import StringTree
 from languages.checks import check_count, check_tokens
 from languages.ngram import NGramLanguage

@@ -1,16 +1,8 @@
-"""`python -m experiments.accelerator --minutes 8 --out DIR`: the most that a short time on an accelerator can give.
-
-Sections in order of worth, each cell with a time limit of its own; results.csv and accelerator.md are written as cells
-end, what does not fit is listed, and the same command goes on from there. Without an accelerator a small version of
-every section runs on the CPU, in less than a minute.
-"""
-
-from __future__ import annotations
+"""`python -m experiments.accelerator`."""
 
 import sys
 
-from experiments.accelerator.experiment import EXPERIMENT
-from experiments.harness import main
+from experiments.accelerator import EXPERIMENT, main
 
 if __name__ == "__main__":
     sys.exit(main(EXPERIMENT))

@@ -52,3 +52,4 @@ class Config(ExperimentConfig):
 
 FULL = Config()
 SMOKE = Config(device="cpu", small=True, minutes=2.0, training_seconds=2.0)
+PRESETS = {"full": FULL, "smoke": SMOKE}

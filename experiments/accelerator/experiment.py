@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.accelerator.config import FULL, SMOKE, Config
+from experiments.accelerator.config import PRESETS, SMOKE, Config
 from experiments.accelerator.exact_numbers import SequenceErrorsCell
 from experiments.accelerator.generation import AutoregressiveCell, LargestBatchCell, MdmCell
 from experiments.accelerator.gpu_tests import GpuTestsCell
@@ -141,7 +141,7 @@ def small_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
 EXPERIMENT = Experiment(
     name="accelerator",
     description="Everything that only an accelerator can tell: tests, speeds, memory and the study itself, in minutes.",
-    presets={"full": FULL, "smoke": SMOKE},
+    presets=PRESETS,
     cells=cells,
     table=report,
     fitted=fitted,

@@ -38,8 +38,7 @@ class GpuTestsCell(SectionCell):
         report = workdir / "report.xml"
         workers = min(8, os.cpu_count() or 1)
         spread = ["-n", str(workers)] if not self.small and importlib.util.find_spec("xdist") else []
-        # Where pytest-benchmark is installed it warns beside xdist, and a warning ends the session.
-        options = ["-m", "gpu", *spread, "-p", "no:benchmark", "--tb=short", f"--junitxml={report}"]
+        options = ["-m", "gpu", *spread, "--tb=short", f"--junitxml={report}"]
         command = [sys.executable, "-m", "pytest", *options]
         try:
             done = subprocess.run(

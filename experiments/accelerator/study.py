@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.accelerator.section import DeviceRow, SectionCell
 from experiments.harness import Row
-from experiments.synthetic.oracle_samples import OracleCell
-from experiments.synthetic.path_law import PathCell
-from experiments.synthetic.trained_models import ModelCell
+from experiments.shared.oracle_samples import OracleCell
+from experiments.shared.path_law import PathCell
+from experiments.shared.trained_models import ModelCell
 
 if TYPE_CHECKING:
     from mdmtheory.training import TrainingConfig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from experiments.accelerator.clock import limits, rate, seconds_of, seeded
 from experiments.accelerator.section import SectionCell
 from experiments.harness import Row
-from experiments.synthetic.cell import describe_size
+from experiments.shared.language_cell import describe_size
 
 if TYPE_CHECKING:
     from languages import Estimate

@@ -1,6 +1,6 @@
 """What every experiment shares: a frozen config becomes resumable cells, a tidy table, figures and a report.
 
-Importing this package is cheap (no torch, no pandas), so that `--help` answers at once. An experiment module keeps
+Importing this package is cheap (no torch, no pandas), so that `--help` answers at once. An experiment keeps
 it so by importing torch, `languages` and `mdmtheory` inside its functions. Drawing and printing live in
 `experiments.harness.figures` and `experiments.harness.report`.
 """

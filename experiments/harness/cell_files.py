@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.harness.atomic import write_text_atomically
 from experiments.harness.cells import Cell
-from experiments.harness.rows import COLUMNS, Row
+from experiments.harness.rows import COLUMNS, LATER, Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +72,12 @@ def read_cell(folder: Path, key: str) -> CellRecord | None:
         if record["key"] != key:
             raise ValueError(f"it holds the cell {record['key']}")
         for row in record["rows"]:
-            missing = [column for column in COLUMNS if column not in row]
+            missing = [column for column in COLUMNS if column not in LATER and column not in row]
             if missing:
                 raise ValueError(f"a row lacks {', '.join(missing)}")
             if not all(isinstance(row[name], int | float) for name in ("value", "low", "high")):
                 raise ValueError("a row has a value that is no number")
-        return CellRecord(key, float(record["seconds"]), tuple(record["rows"]))
+        return CellRecord(key, float(record["seconds"]), tuple({**LATER, **row} for row in record["rows"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:

@@ -15,10 +15,10 @@ from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
 from experiments.harness.folder import claimed, forget
-from experiments.harness.plan import Plan
 from experiments.harness.progress import Progress
 from experiments.harness.provenance import now, provenance, write_run
 from experiments.harness.report import summary
+from experiments.harness.run_plan import RunPlan
 from experiments.harness.runner import BACKENDS, Outcome, run_cells
 from experiments.harness.tables import check_tables, frame_of, write_tables
 from experiments.harness.timed import run_in_time
@@ -89,10 +89,10 @@ def _no_violations(table: pandas.DataFrame, config: Any) -> Sequence[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment(Generic[C]):
-    """What one experiment module declares; `experiments.harness.main` makes a command of it.
+    """What one experiment declares; `experiments.harness.main` makes a command of it.
 
     Attributes:
-        name: The module's name, and the default output folder below results/.
+        name: The package's name, and the default output folder below results/.
         description: What it measures, for `--help`.
         presets: Configurations by name; the first is the default unless one is called "demo".
         cells: The cells of a configuration, in the order of the table. It raises ValueError for what cannot work.
@@ -122,7 +122,7 @@ class Experiment(Generic[C]):
         """The preset used when none is named."""
         return "demo" if "demo" in self.presets else next(iter(self.presets))
 
-    def plan(self, config: C, out: Path | str, *, jobs: int | None = None, fresh: bool = False) -> Plan:
+    def plan(self, config: C, out: Path | str, *, jobs: int | None = None, fresh: bool = False) -> RunPlan:
         """What `run` would do; writes nothing.
 
         Args:
@@ -140,7 +140,7 @@ class Experiment(Generic[C]):
         if not fresh:
             check_tables(Path(out))
         limited = math.isfinite(self.time_limit(config))
-        return Plan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited)
+        return RunPlan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited)
 
     def run(
         self,
@@ -197,7 +197,7 @@ class Experiment(Generic[C]):
             return self._conclude(plan, config, folder, standing)
 
     def _run_pending(
-        self, plan: Plan, config: C, folder: Path, backend: str, deadline: float, standing: Standing
+        self, plan: RunPlan, config: C, folder: Path, backend: str, deadline: float, standing: Standing
     ) -> None:
         pending = {key: plan.cells[key] for key in plan.pending}
         if plan.in_order:
@@ -214,7 +214,7 @@ class Experiment(Generic[C]):
                     standing.table = self._table(plan, folder)
                     self._write_tables(config, folder, standing)
 
-    def _table(self, plan: Plan, folder: Path) -> pandas.DataFrame:
+    def _table(self, plan: RunPlan, folder: Path) -> pandas.DataFrame:
         """The tidy table of what is finished."""
         records = [read_cell(folder, key) for key in plan.cells]
         return frame_of(row for record in records if record is not None for row in record.rows)
@@ -226,7 +226,7 @@ class Experiment(Generic[C]):
             write_text_atomically(files[-1], self.page(standing, config))
         return files
 
-    def _conclude(self, plan: Plan, config: C, folder: Path, standing: Standing) -> Results:
+    def _conclude(self, plan: RunPlan, config: C, folder: Path, standing: Standing) -> Results:
         with contextlib.suppress(OSError):  # it stays if a cell left a checkpoint there
             (folder / "work").rmdir()
         standing.table = table = self._table(plan, folder)

@@ -32,6 +32,7 @@ class Row:
         high: Upper end of its interval; the value itself if exact.
         method: "exact", "bound", "monte-carlo", "extrapolated", "published" or "measured".
         unit: "nats", "ratio", "probability", "seconds", "calls" …
+        by: The algorithm that found it, such as "gap recursion"; empty where there is but one.
     """
 
     language: str
@@ -46,6 +47,7 @@ class Row:
     high: float
     method: str
     unit: str
+    by: str = ""
 
     def __post_init__(self) -> None:
         # numpy scalars are welcome, and stored as what they mean.
@@ -71,13 +73,15 @@ class Row:
 
     @classmethod
     def of(cls, estimate: Estimate, **places: Any) -> Self:
-        """Make a row of an estimate, which brings value, interval, method, law and unit; `places` are the other fields.
+        """Make a row of an estimate, which brings all it knows; `places` are the other fields.
 
         A place given under one of these names wins, so `Row.of(estimate, law="path", …)` relabels.
         """
-        brought = {name: getattr(estimate, name) for name in ("value", "low", "high", "method", "law", "unit")}
+        brought = {name: getattr(estimate, name) for name in ("value", "low", "high", "method", "law", "unit", "by")}
         return cls(**{**brought, **places})
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 """The columns every results table has, in order."""
+LATER = {"by": ""}
+"""Columns that results stored before they came lack, and what stands there for them."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.harness.atomic import write_atomically
 from experiments.harness.cell_files import damaged
-from experiments.harness.rows import COLUMNS
+from experiments.harness.rows import COLUMNS, LATER
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,9 @@ def frame_of(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:
     rows = list(rows)
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     columns = [*COLUMNS, *extra]
-    frame = pandas.DataFrame({name: [row.get(name) for row in rows] for name in columns}, columns=columns)
+    frame = pandas.DataFrame(
+        {name: [row.get(name, LATER.get(name)) for row in rows] for name in columns}, columns=columns
+    )
     return frame.astype({name: NUMBERS.get(name, "str") for name in COLUMNS})
 
 
@@ -67,6 +69,8 @@ def _read_parquet(path: Path) -> pandas.DataFrame:
     try:
         frame = pandas.read_parquet(path)
         _check_columns(list(frame.columns))
+        for name in LATER.keys() - set(frame.columns):
+            frame.insert(COLUMNS.index(name), name, pandas.Series(LATER[name], frame.index, "str"))
         return frame
     # pyarrow.ArrowInvalid is a ValueError, a truncated file an OSError
     except (ValueError, OSError, pyarrow.ArrowException) as error:
@@ -96,6 +100,6 @@ def _check_json(path: Path) -> None:
 
 
 def _check_columns(columns: list[str]) -> None:
-    missing = [name for name in COLUMNS if name not in columns]
+    missing = [name for name in COLUMNS if name not in LATER and name not in columns]
     if missing:
         raise ValueError(f"it lacks the columns {', '.join(missing)}")

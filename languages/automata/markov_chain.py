@@ -14,14 +14,14 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor
 
-from languages.automata.contexts import ContextAutomaton
-from languages.automata.drawing import EdgeLabels, check_drawable, draw_graph
-from languages.automata.labels import Symbols, context_tokens
-from languages.automata.layout import Layout
+from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.automata.mixing import second_modulus, steps_to_mix
 from languages.automata.stationary import absorbed_law, class_law
 from languages.automata.structure import ClassStructure
 from languages.checks import check_fraction
+from languages.drawing.draw_graph import EdgeLabels, check_drawable, draw_graph
+from languages.drawing.labels import Symbols
+from languages.drawing.layout import Layout
 
 if TYPE_CHECKING:
     import networkx

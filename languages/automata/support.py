@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.automata import extremes
-from languages.automata.contexts import ContextAutomaton
-from languages.automata.drawing import EdgeLabels, check_drawable, draw_graph
+from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.automata.edges import EdgeList, perron_root
 from languages.automata.extremes import PREFIX_LIMIT, ExtremeSequence
-from languages.automata.labels import Symbols, context_tokens
-from languages.automata.layout import Layout
 from languages.automata.paths import draw_paths, list_paths
 from languages.automata.structure import ClassStructure
 from languages.automata.subsets import SubsetConstruction
 from languages.checks import check_count, check_tokens
+from languages.drawing.draw_graph import EdgeLabels, check_drawable, draw_graph
+from languages.drawing.labels import Symbols
+from languages.drawing.layout import Layout
 
 if TYPE_CHECKING:
     import networkx

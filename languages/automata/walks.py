@@ -1,4 +1,4 @@
-"""Look-up of token strings in a tree of prefixes, compiled for the CPU."""
+"""Look-ups on the way through contexts, compiled for the CPU: of token strings in a tree of prefixes, of edges."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ def states_of(strings: IntArray, first_child: IntArray, last_token: IntArray, no
                 break
         result[k] = node_state[node] if node >= 0 else -1
     return result
+
+
+@numba.njit(cache=True, nogil=True)
+def edges_allowed(token: int, hole: int, low: int, high: int, edge_token: IntArray) -> tuple[int, int]:
+    """The edges of one state that a token allows: all for a hole, else the one that emits it, if any."""
+    if token == hole:
+        return low, high
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if edge_token[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low, low + 1 if low < end and edge_token[low] == token else low

@@ -1,8 +1,8 @@
 """The hard and the easy cases of the theory, each with what is known of it in closed form."""
 
+from languages.closed_forms import ClosedForms
 from languages.constructions.arithmetic_chains import ArithmeticLanguage, arithmetic_chains
 from languages.constructions.block_language import block_language
-from languages.constructions.closed_forms import ClosedForms
 from languages.constructions.copy_pairs import copy_pairs
 from languages.constructions.deterministic_cycle import deterministic_cycle
 from languages.constructions.mds_code import mds_code

@@ -13,8 +13,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from languages.checks import check_count, check_tokens
+from languages.closed_forms import ClosedForms
 from languages.constructions.block_forms import BlockForms
-from languages.constructions.closed_forms import ClosedForms
 from languages.constructions.trellis import Section, blocks_from_trellis
 from languages.hidden_markov import HMMLanguage
 

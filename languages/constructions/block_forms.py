@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from scipy import stats
 
-from languages.constructions.closed_forms import ClosedForms, FloatArray
+from languages.closed_forms import ClosedForms, FloatArray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from languages.checks import check_distributions
+from languages.closed_forms import FloatArray
 from languages.constructions.block_forms import BlockForms
-from languages.constructions.closed_forms import FloatArray
 from languages.constructions.table_forms import TableForms
 from languages.constructions.trellis import Section, blocks_from_trellis, proportional_rows
 from languages.hidden_markov import HMMLanguage

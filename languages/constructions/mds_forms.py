@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy import special, stats
 
-from languages.constructions.closed_forms import ClosedForms, FloatArray, hazards, revealed_before
+from languages.closed_forms import ClosedForms, FloatArray, hazards, revealed_before
 
 _CHUNK = 1 << 22
 

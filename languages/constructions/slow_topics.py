@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from languages.checks import check_count, check_distributions, check_fraction
-from languages.constructions.closed_forms import ClosedForms, FloatArray
+from languages.closed_forms import ClosedForms, FloatArray
 from languages.constructions.walk_forms import ChainForms, WalkForms
 from languages.hidden_markov import HMMLanguage
 

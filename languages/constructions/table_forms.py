@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from languages.constructions.closed_forms import ClosedForms, FloatArray, hazards
+from languages.closed_forms import ClosedForms, FloatArray, hazards
 
 IntArray = NDArray[np.int64]
 

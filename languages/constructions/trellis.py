@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from languages.hidden_markov import HMMLanguage
 
 STATE_LIMIT = 4096

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from languages.checks import check_count
-from languages.constructions.closed_forms import ClosedForms, FloatArray
+from languages.closed_forms import ClosedForms, FloatArray
 
 
 class ChainForms(ClosedForms, abc.ABC):

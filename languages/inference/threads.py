@@ -1,4 +1,4 @@
-"""Compiled loops on several threads: as many as torch uses, each taking stretches of the rows in turn."""
+"""Compiled loops on several threads: as many as torch uses, each taking pieces of the rows in turn."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 LEAST_WORK = 2e5
-"""Nanoseconds of work that are worth a stretch of their own."""
-STRETCHES = 4
-"""Stretches for each thread: one that shares its core with others, such as torch's own waiting ones, takes fewer."""
+"""Nanoseconds of work that are worth a piece of their own."""
+PIECES = 4
+"""Pieces for each thread: one that shares its core with others, such as torch's own waiting ones, takes fewer."""
 
 
 def over_rows(function: Callable[[int, int], None], rows: int, work: float, *, multiple: int = 1) -> None:
-    """Call `function(begin, end)` on stretches that together cover the rows, several at the same time.
+    """Call `function(begin, end)` on pieces that together cover the rows, several at the same time.
 
     Args:
         function: Releases the interpreter's lock and writes to its own rows only, so that nothing depends on the split.
         rows: Number of rows.
         work: Nanoseconds it takes on one thread, roughly; little work stays on the calling thread.
-        multiple: Stretches begin at multiples of this.
+        multiple: Pieces begin at multiples of this.
     """
     threads = torch.get_num_threads()
-    pieces = max(1, min(STRETCHES * threads, int(work // LEAST_WORK), -(-rows // multiple)))
+    pieces = max(1, min(PIECES * threads, int(work // LEAST_WORK), -(-rows // multiple)))
     if min(threads, pieces) == 1:
         function(0, rows)
         return

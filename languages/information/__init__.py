@@ -7,9 +7,8 @@ from languages.information.entropies import (
     entropy_bounds,
     entropy_rate,
     entropy_rate_bounds,
-    hidden_entropy,
 )
-from languages.information.entropy_estimates import estimate_entropy_rate, estimate_hidden_entropy
+from languages.information.entropy_estimates import estimate_entropy_rate
 from languages.information.estimates import (
     SampledConflictCurve,
     SampledInformationCurve,
@@ -32,11 +31,9 @@ __all__ = [
     "entropy_rate_bounds",
     "estimate_conflict_curve",
     "estimate_entropy_rate",
-    "estimate_hidden_entropy",
     "estimate_information_curve",
     "estimate_z",
     "excess_entropy",
-    "hidden_entropy",
     "information_curve",
     "information_with_rest",
     "is_first_order",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
 from languages.checks import check_count
-from languages.information.beliefs import entropy_of_rows
+from languages.inference.beliefs import entropy_of_rows
 from languages.information.entropies import entropy_rate
 from languages.language import Language
 from languages.ngram import NGramLanguage
@@ -44,7 +44,7 @@ def information_with_rest(language: Language, length: int) -> Float[Tensor, " L"
     law[0, 0] = 1.0
     for position in range(length):
         result[position] -= law[0] @ ambiguity[min(memory, length - 1 - position)].to(law.device)
-        law = language._chain.predict(law)
+        law = language.state_chain.predict(law)
     return result.clamp(min=0.0)
 
 

@@ -11,12 +11,11 @@ from languages.automata.stationary import cesaro_limit
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
-from languages.information.beliefs import SAME, Beliefs, entropy_of_rows
+from languages.inference.belief_entropy import MOST_BELIEFS
+from languages.inference.beliefs import SAME, Beliefs, entropy_of_rows
 from languages.language import Language
 from languages.ngram import NGramLanguage
 
-MOST_BELIEFS = 4096
-"""Beliefs of an exact calculation; an HMM whose observers may hold more has bounds and estimates only."""
 STALLED = 0.02
 """The bounds of a rate are final when `PATIENCE` further tokens narrow them by less than this share."""
 PATIENCE = 20
@@ -56,35 +55,11 @@ def entropy_rate(language: Language) -> float:
     raise NotImplementedError(f"no exact entropy rate for {type(language).__name__}")
 
 
-def hidden_entropy(language: HMMLanguage, length: int) -> float:
-    """Exact entropy (nats) of a hidden Markov language at a length where its observers hold few beliefs.
-
-    That is so at every length if they can hold finitely many, as for copy pairs, and at small ones else.
-
-    Raises:
-        NotImplementedError: More than `MOST_BELIEFS` beliefs; `entropy_bounds` encloses it.
-    """
-    length = check_count("length", length)
-    transition, emission = _tables(language)
-    beliefs, total = Beliefs(np.ones(1), language.initial.cpu().numpy()[None]), 0.0
-    for position in range(length):
-        total += beliefs.next_entropy(emission)
-        if position + 1 < length:
-            beliefs, _ = beliefs.advanced(transition, emission).merged(10 * MOST_BELIEFS)
-            if len(beliefs.weight) > MOST_BELIEFS:
-                raise NotImplementedError(
-                    f"no exact entropy for {language.name} at length {length}: its observers may hold more than "
-                    f"{MOST_BELIEFS} beliefs; languages.information.entropy_bounds encloses it, and "
-                    "estimate_entropy(length) gives a value with an interval"
-                )
-    return total
-
-
 def entropy_bounds(language: Language, length: int, *, max_beliefs: int = 512) -> Estimate:
     """Certified bracket, up to rounding, of the entropy H(X_1 … X_L), nats; exact for n-grams.
 
     The upper end is the entropy as an observer sees it who merges similar beliefs, the lower end is less by what the
-    mergers forget (see `languages.information.beliefs`).
+    mergers forget (see `languages.inference.beliefs`).
 
     Args:
         language: An n-gram or a hidden Markov language.

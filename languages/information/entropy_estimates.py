@@ -1,34 +1,16 @@
-"""Entropy and entropy rate of hidden Markov languages from samples: the draw of each next token is averaged out."""
+"""The entropy rate of hidden Markov languages from samples: the draw of each next token is averaged out."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
+from languages.inference.belief_entropy import predictive_entropies
 from languages.information.entropies import long_run_law
-
-
-def estimate_hidden_entropy(
-    language: HMMLanguage, length: int, *, num_sequences: int = 4096, generator: torch.Generator | None = None
-) -> Estimate:
-    """Entropy (nats) of a hidden Markov language: the mean of Σ_n H(X_n | x_1 … x_{n−1}) over x ~ q, 95 % interval.
-
-    The same mean as that of −log q(x), with a smaller spread: the draw of each next token is averaged out.
-
-    Args:
-        language: A hidden Markov language.
-        length: L ≥ 1.
-        num_sequences: Independent sequences, at least 2.
-        generator: Source of randomness on the language's device.
-    """
-    check_count("num_sequences", num_sequences, least=2)
-    tokens = language.sample(num_sequences, check_count("length", length), generator=generator)
-    first = language.initial.expand(num_sequences, -1)
-    return Estimate.from_samples(_predictive_entropies(language, first, tokens).sum(1).cpu().numpy(), unit="nats")
 
 
 def estimate_entropy_rate(
@@ -59,21 +41,10 @@ def estimate_entropy_rate(
         tokens[rows] = started.sample(int(rows.sum()), length, generator=generator)
     second = slice(length // 2, None)
     told = torch.nn.functional.one_hot(state, len(law)).to(law)
-    below = Estimate.from_samples(_predictive_entropies(language, told, tokens)[:, second].mean(1).cpu().numpy())
-    blind = law.expand(num_sequences, -1)
-    above = Estimate.from_samples(_predictive_entropies(language, blind, tokens)[:, second].mean(1).cpu().numpy())
+
+    def entropy_seen_from(belief: Float[Tensor, "B S"]) -> Estimate:
+        entropies = predictive_entropies(belief, language.transition, language.emission, tokens)
+        return Estimate.from_samples(entropies[:, second].mean(1).cpu().numpy())
+
+    below, above = entropy_seen_from(told), entropy_seen_from(law.expand(num_sequences, -1))
     return Estimate((below.value + above.value) / 2, below.low, above.high, "monte-carlo", unit="nats")
-
-
-def _predictive_entropies(
-    language: HMMLanguage, belief: Float[Tensor, "B S"], tokens: Int[Tensor, "B L"]
-) -> Float[Tensor, "B L"]:
-    """H(X_n | what came before) along each row, nats; `belief` is the law of the first hidden state."""
-    result = torch.empty(tokens.shape, dtype=torch.float64, device=tokens.device)
-    emits = language.emission.T.contiguous()
-    for position in range(tokens.shape[1]):
-        law = belief @ language.emission
-        result[:, position] = -torch.special.xlogy(law, law).sum(1)
-        joint = belief * emits[tokens[:, position]]
-        belief = (joint / joint.sum(1, keepdim=True)) @ language.transition
-    return result

@@ -23,7 +23,6 @@ from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
 from languages.information.dependence import information_with_rest
-from languages.information.entropy_estimates import estimate_hidden_entropy
 from languages.information.nested_sets import NestedSets, stratified_uniforms
 from languages.information.sampled_curve import SampledCurve
 from languages.language import Language
@@ -222,7 +221,7 @@ def _total_correlation(
     except NotImplementedError:
         if not isinstance(language, HMMLanguage):
             return None
-    entropy = estimate_hidden_entropy(language, length, num_sequences=ENTROPY_FACTOR * rows, generator=generator)
+    entropy = language.estimate_entropy(length, num_sequences=ENTROPY_FACTOR * rows, generator=generator)
     return entropy.scaled(-1.0).shifted(alone)
 
 

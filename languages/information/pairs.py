@@ -71,7 +71,7 @@ def mutual_information(language: Language, length: int) -> Float[Tensor, "L L"]:
     result = torch.diag(_entropy(marginals))
     if isinstance(language, NGramLanguage) and language.order == 1:
         return result
-    chain = language._chain
+    chain = language.state_chain
     law = chain.first(torch.zeros(1, dtype=torch.int64, device=language.device)).contiguous()
     every = torch.arange(vocab_size, device=language.device)
     joint = law.new_zeros(0, chain.num_states)  # rows: (i, a), i < position

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 
 
 def take_forms(forms: Any, tables: dict[str, NDArray[Any]]) -> Any:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from languages.automata.labels import Symbols, context_tokens
+from languages.automata.contexts import context_tokens
+from languages.drawing.labels import Symbols
 from languages.hidden_markov import HMMLanguage
 from languages.language import Language
 from languages.ngram import NGramLanguage

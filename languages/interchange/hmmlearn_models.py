@@ -23,7 +23,7 @@ def to_hmm(language: NGramLanguage) -> HMMLanguage:
 
     States come in the order of the automaton, the empty context left out: every sequence has entered another by its
     first token. Where the revealed tokens have probability zero, the two fall back differently on their parents: an
-    n-gram a stretch at a time, a hidden Markov model the whole row.
+    n-gram a segment at a time, a hidden Markov model the whole row.
 
     Args:
         language: An n-gram of any order; dense tables are quadratic in its contexts.

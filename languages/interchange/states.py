@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from languages.automata.contexts import SparseGrams
+from languages.automata.grams import SparseGrams
 from languages.automata.strings import StringTree
 from languages.constructions.arithmetic_chains import ArithmeticLanguage
 from languages.hidden_markov import HMMLanguage

@@ -1,6 +1,6 @@
 """Languages over V*: sequences of every length, closed by an end token that nothing but itself follows."""
 
-from languages.variable_length.ending_within import EndingWithin
+from languages.variable_length.ending_within import EndingWithin, ending_within
 from languages.variable_length.markov import VariableLength, VariableLengthHMM, VariableLengthNGram
 from languages.variable_length.padded_rows import PaddedRows, PaddedSequences
 from languages.variable_length.with_end import with_end
@@ -12,5 +12,6 @@ __all__ = [
     "VariableLength",
     "VariableLengthHMM",
     "VariableLengthNGram",
+    "ending_within",
     "with_end",
 ]

@@ -16,6 +16,19 @@ from languages.variable_length.markov import VariableLength
 from languages.variable_length.padded_rows import PaddedRows
 
 
+def ending_within(language: VariableLength, length: int) -> EndingWithin:
+    """The law of X given |X| < L: of the sequences that fit into rows of L slots, their end included.
+
+    Args:
+        language: The unconditioned language.
+        length: L ≥ 1.
+
+    Raises:
+        ValueError: No sequence is so short.
+    """
+    return EndingWithin(language, length)
+
+
 class EndingWithin(PaddedRows):
     """The law of X given |X| < L, L the number of slots: what a masked diffusion model with L slots should learn.
 

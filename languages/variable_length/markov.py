@@ -20,7 +20,6 @@ from languages.variable_length.state_graph import StateGraph
 
 if TYPE_CHECKING:
     from languages.automata.contexts import ContextAutomaton
-    from languages.variable_length.ending_within import EndingWithin
 
 
 END_SYMBOL = "␃"
@@ -87,19 +86,6 @@ class VariableLength(PaddedRows):
         """
         slots = check_count("max_length", max_length, least=0) + 1
         return self.measure(self._walk(check_count("num_sequences", num_sequences, least=0), slots, None, generator))
-
-    def ending_within(self, length: int) -> EndingWithin:
-        """The law of X given |X| < L: of the sequences that fit into rows of L slots, their end included.
-
-        Args:
-            length: L ≥ 1.
-
-        Raises:
-            ValueError: No sequence is so short.
-        """
-        from languages.variable_length.ending_within import EndingWithin
-
-        return EndingWithin(self, length)
 
     def _walk(
         self,

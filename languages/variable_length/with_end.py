@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from languages.automata.contexts import SparseGrams
-from languages.automata.labels import context_tokens
+from languages.automata.contexts import context_tokens
+from languages.automata.grams import SparseGrams
 from languages.checks import check_fraction
 from languages.hidden_markov import HMMLanguage
 from languages.ngram import NGramLanguage

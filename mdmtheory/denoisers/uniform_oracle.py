@@ -7,8 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.checks import check_mask, check_tokens
-from languages.inference.chains import DenseChain, HiddenChain
-from languages.inference.noisy import noisy_log_law
+from languages.hidden_markov import HMMLanguage
+from languages.inference.noisy_tokens import noisy_log_law
+from languages.inference.state_chain import DenseChain, StateChain
 from languages.language import Language
 from languages.ngram import NGramLanguage
 from mdmtheory.denoisers.of_language import LanguageDenoiser
@@ -110,7 +111,7 @@ class UniformOracle(LanguageDenoiser):
         return f"{type(self).__name__}({self.language!r}{', leave_one_out=True' if self.leave_one_out else ''})"
 
 
-def _chain_of(language: Language) -> HiddenChain:
+def _chain_of(language: Language) -> StateChain:
     """The chain of hidden states behind a language.
 
     Raises:
@@ -119,9 +120,9 @@ def _chain_of(language: Language) -> HiddenChain:
     if isinstance(language, NGramLanguage) and language.order == 1:  # its one context emits no token of its own
         one = torch.ones(1, dtype=torch.float64, device=language.device)
         return DenseChain(one, one[None], language.marginals(1))
-    chain = getattr(language, "_chain", None)
-    if not isinstance(chain, HiddenChain):
+    if not isinstance(language, NGramLanguage | HMMLanguage):
         raise ValueError(f"language must be an n-gram or a hidden Markov model, got {type(language).__name__}")
+    chain = language.state_chain
     if isinstance(chain, DenseChain) or chain.num_states > MOST_DENSE:
         return chain
     tables = []

@@ -1,18 +1,16 @@
-"""Noise processes and schedules, masks and losses."""
+"""Noise processes, schedules and losses."""
 
 from mdmtheory.diffusion.losses import (
-    Counted,
+    AnyOrder,
+    Autoregressive,
     DenoisingScoreEntropy,
+    DiffusionLoss,
     DiscreteTime,
-    LambdaWeighted,
     Loss,
     Subs,
-    autoregressive_losses,
     causal_inputs,
-    masked_diffusion_losses,
     score_entropy,
 )
-from mdmtheory.diffusion.masking import Masks, bernoulli_masks, count_masks, draw_masks
 from mdmtheory.diffusion.processes import Absorbing, Process, Uniform
 from mdmtheory.diffusion.schedules import (
     SCHEDULES,
@@ -30,28 +28,23 @@ from mdmtheory.diffusion.schedules import (
 __all__ = [
     "SCHEDULES",
     "Absorbing",
+    "AnyOrder",
+    "Autoregressive",
     "ConstantRate",
     "Cosine",
     "CosinePower",
-    "Counted",
     "DenoisingScoreEntropy",
+    "DiffusionLoss",
     "DiscreteTime",
     "Geometric",
-    "LambdaWeighted",
     "Linear",
     "Loss",
-    "Masks",
     "Polynomial",
     "Process",
     "Schedule",
     "Subs",
     "Uniform",
-    "autoregressive_losses",
-    "bernoulli_masks",
     "causal_inputs",
-    "count_masks",
-    "draw_masks",
-    "masked_diffusion_losses",
     "schedule_from",
     "score_entropy",
     "uniform_reveal",

@@ -1,6 +1,6 @@
 """What a denoiser's own error adds: ε_learning, and the learned part of the path KL.
 
-The error of an N-step sampler with a learned denoiser p_θ adds up (THEORY §2, law 3), histories under q:
+The error of an N-step sampler with a learned denoiser p_θ adds up (docs/theory.md §2, law 3), histories under q:
 
     KL(q ‖ p_θ path) = path KL of the exact denoiser + Σ_k w_k Σ_i E KL(q(x_i | ctx) ‖ p_θ(x_i | ctx)),
 
@@ -24,26 +24,7 @@ from languages.estimate import Estimate
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.diffusion.ranks import random_ranks
 from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
-
-
-@dataclasses.dataclass(frozen=True)
-class LearningError:
-    """Measured error of a denoiser's conditionals against the exact ones.
-
-    Attributes:
-        path_kl: What it adds to the path KL of the N-step sampler, nats for the whole sequence.
-        mean: ε_learning on average over the sampler's steps and positions, nats a token (= path_kl / L).
-        maximum: The largest KL seen over the sampled contexts: a lower bound of the theorem's ε_learning, so its
-            interval is open above.
-        leak: Σ −log of the mass that the conditionals leave on possible tokens, over the whole path, nats: what leaving
-            the language at one token costs; at most `path_kl`. To first order 1 − SER = (1 − SER of the exact
-            denoiser)·e^(−leak).
-    """
-
-    path_kl: Estimate
-    mean: Estimate
-    maximum: Estimate
-    leak: Estimate
+from mdmtheory.exact.learning_error import LearningError
 
 
 def estimate_learning_error(

@@ -9,7 +9,7 @@ contradictions in a gap between two revealed tokens at distance D, the conflict 
     g(t)/L → Σ_{D≥3} t²(1−t)^{D−3} s_D,    and    −ln λ_N = κ/N + O(1/N²),    κ = ∫ g(t)/L dt = Σ_D 2 s_D/(D(D−1)(D−2)),
 
 for uniform steps; with step density φ κ = ∫ (g/L)/φ. Far ends are forgotten geometrically fast, so s_D becomes linear
-in D, and the sums end in closed forms. All [D] (THEORY §3, error exponent).
+in D, and the sums end in closed forms. All [D] (docs/theory.md §3, error exponent).
 """
 
 from __future__ import annotations

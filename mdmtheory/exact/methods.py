@@ -11,16 +11,16 @@ import math
 from collections.abc import Callable
 
 from languages import Estimate, Language
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from languages.information import information_curve
 from mdmtheory.denoisers import Denoiser, Oracle
-from mdmtheory.estimates import marginal_kl_bracket
 from mdmtheory.exact import enumeration, markov, path
 from mdmtheory.exact.enumeration.affordable import check_kernel_affordable
 from mdmtheory.exact.markov.divergence import support_is_small
 from mdmtheory.exact.markov.extrapolation import DEPTHS
 from mdmtheory.exact.markov.gaps import check_chain
 from mdmtheory.exact.optimal import fixed_size_path_kl
+from mdmtheory.exact.sandwich import marginal_kl_bracket
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Bernoulli, Blocks, FixedSizes, Scheme

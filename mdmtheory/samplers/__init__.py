@@ -14,6 +14,7 @@ from mdmtheory.samplers.executor import sample
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plan import Plan
 from mdmtheory.samplers.policies import Policy
+from mdmtheory.samplers.properties import Properties
 from mdmtheory.samplers.samples import Samples
 from mdmtheory.samplers.schemes import Scheme
 
@@ -22,6 +23,7 @@ __all__ = [
     "Kernel",
     "Plan",
     "Policy",
+    "Properties",
     "Purpose",
     "Samples",
     "Scheme",

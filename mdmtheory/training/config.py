@@ -7,7 +7,7 @@ import math
 from typing import Literal, get_args
 
 from languages.checks import check_count, check_fraction
-from mdmtheory.diffusion.masking import Masking, TimeSampling
+from mdmtheory.diffusion.losses import Masking, TimeSampling
 from mdmtheory.diffusion.parametrisations import Parametrisation
 from mdmtheory.diffusion.schedules import schedule_from
 from mdmtheory.networks.config import TimeInput, TransformerConfig
@@ -51,8 +51,8 @@ class TrainingConfig:
             posterior depends on it, and for plain scores, whose scale does.
         time_input: In which form it is told the level; see `TransformerConfig`.
         process: "absorbing" noise (masks), or "uniform" (mdm only).
-        loss: "any-order", the masked NELBO by the number or the share of masks (see `masking`); "subs", the same by
-            time; "d3pm", the bound of N discrete steps; "score-entropy", SEDD's. Uniform noise has the last two.
+        loss: "any-order", the masked NELBO by the number or the share of masks; "subs", the same by time; "d3pm", the
+            bound of N discrete steps; "score-entropy", SEDD's. Uniform noise has the last two.
         parametrisation: What the network's output means: "posterior", "leave-one-out", "score" or "scaled-score"; see
             `mdmtheory.diffusion.parametrisations`. Scores are for "score-entropy", which takes the others too.
         schedule: Noise schedule of the losses that have a time, all but "any-order"; see
@@ -60,8 +60,8 @@ class TrainingConfig:
         loss_steps: N of "d3pm"; with "subs" N steps instead of continuous time.
         masking: With "any-order": "count", exactly k hidden with k spread over 1 … L (lower variance), or "bernoulli"
             (the NELBO as MDLM has it).
-        skew: With "count": above 1, rows with few holes come more often and weigh less; see `diffusion.count_masks`.
-        time_sampling: How the noise levels of a batch cover [0, 1]; see `diffusion.masking.unit_levels`.
+        skew: With "count": above 1, rows with few holes come more often and weigh less; see `AnyOrder`.
+        time_sampling: How the noise levels of a batch cover [0, 1]; see `diffusion.losses.times`.
         data: "on-the-fly", fresh sequences at every step, or "fixed", a corpus generated once and passed over in
             seeded permutations.
         num_sequences: Size of the fixed corpus, held-out part included.

@@ -7,12 +7,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count, check_tokens
-from mdmtheory.diffusion.losses import masked_diffusion_losses
-from mdmtheory.diffusion.masking import count_masks
+from mdmtheory.diffusion.losses import AnyOrder, Loss
 from mdmtheory.networks.causal import CausalLanguageModel
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.training.config import TrainingConfig
-from mdmtheory.training.objective import training_losses
+from mdmtheory.training.objective import training_loss
 
 
 @torch.no_grad()
@@ -21,7 +20,7 @@ def sequence_losses(
     tokens: Int[Tensor, "B L"],
     *,
     config: TrainingConfig | None = None,
-    draws: int = 1,
+    draws: int | None = None,
     generator: torch.Generator | None = None,
     max_batch: int = 256,
 ) -> Float[Tensor, " B"]:
@@ -36,7 +35,7 @@ def sequence_losses(
         network: In evaluation mode.
         tokens: (B, L) complete sequences.
         config: How the network was trained; None for a masked diffusion model.
-        draws: Draws of times and noise per sequence, which are averaged.
+        draws: Draws of times and noise per sequence, which are averaged; None for as many as the loss needs.
         generator: Source of the masks, on the network's device.
         max_batch: Rows sent through the network at once.
 
@@ -51,17 +50,16 @@ def sequence_losses(
     tokens = check_tokens(tokens, network.config.vocab_size, holes=False, device=device)
     if network.config.causal:
         return -CausalLanguageModel(network).log_prob(tokens, max_batch=max_batch) / tokens.shape[1]
-    check_count("draws", draws)
+    loss: Loss = AnyOrder(network.config.vocab_size)
+    if config is not None:
+        loss = training_loss(config, network.config.vocab_size).for_evaluation()
+    draws = loss.draws if draws is None else check_count("draws", draws)
+    model = loss.reading(network, "posterior" if config is None else config.parametrisation)
     order = torch.arange(len(tokens) * draws, device=device)
     if draws > 1:  # times are spread by row: shuffled, the draws of one sequence do not share a stretch of them
         order = torch.randperm(len(order), generator=generator, device=device)
     losses = [torch.zeros(0, dtype=torch.float64, device=device)]
-    for rows in tokens[order // draws].split(max_batch):
-        if config is not None and config.loss != "any-order":
-            losses.append(training_losses(network, rows, config, network.config.vocab_size, generator).double())
-            continue
-        masks = count_masks(*rows.shape, generator=generator, device=device)
-        losses.append(masked_diffusion_losses(network, rows, masks, network.config.mask_id).double())
+    losses += [loss.estimate(model, x, generator=generator).double() for x in tokens[order // draws].split(max_batch)]
     return (
         torch.empty(len(order), dtype=torch.float64, device=device)
         .scatter(0, order, torch.cat(losses))

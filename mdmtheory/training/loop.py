@@ -23,8 +23,6 @@ from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecor
 from mdmtheory.training.result import TrainingResult
 from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
 
-EVALUATION_DRAWS = 8
-"""Draws per held-out sequence of losses by time, which spread far more than that by the number of masks."""
 ENTROPY_SEQUENCES = 4096
 """Sequences for the entropy of a language that has no exact one."""
 
@@ -86,8 +84,7 @@ def train(
     tokens = source.held_out()
     if len(tokens) > 1:
         generator = stream_generator(engine.fabric.device, config.seed, Stream.EVALUATION)
-        draws = 1 if config.loss == "any-order" else EVALUATION_DRAWS
-        losses = sequence_losses(network, tokens, config=config, draws=draws, generator=generator)
+        losses = sequence_losses(network, tokens, config=config, generator=generator)
         held_out = Estimate.from_samples(losses.cpu(), unit="nats/token")
     history = tuple(TrainingRecord(**record) for record in done.history)
     return TrainingResult(network, config, history, done.step, done.seconds, optimum, held_out)

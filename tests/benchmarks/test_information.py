@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from languages import Language, NGramLanguage, information, random_hmm, random_ngram
+from languages import HMMLanguage, Language, NGramLanguage, information, random_hmm, random_ngram
 
 VOCAB_SIZE, LENGTH, SMALL = 8, 1024, 32
 SECONDS: dict[str, float] = {}
@@ -162,7 +162,7 @@ def test_estimated_entropy(benchmark):
     def estimate(function):
         return function(language, LENGTH, num_sequences=256, generator=torch.Generator().manual_seed(0))
 
-    smooth = measure(benchmark, "estimated entropy", lambda: estimate(information.estimate_hidden_entropy), rounds=1)
+    smooth = measure(benchmark, "estimated entropy", lambda: estimate(HMMLanguage.estimate_entropy), rounds=1)
     plain = estimate(Language.estimate_entropy)
     ratio = ((plain.high - plain.low) / (smooth.high - smooth.low)) ** 2
     NOTES.append(f"entropy of the hmm at L={LENGTH}: variance against −log q {ratio:.1f}×")

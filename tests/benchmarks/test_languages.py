@@ -18,7 +18,6 @@ import torch
 from hmmlearn.hmm import CategoricalHMM
 
 from languages import HMMLanguage, NGramLanguage, random_hmm, random_ngram
-from languages.inference import hidden
 
 VOCAB_SIZE, LENGTH = 8, 512
 TURNS = 7
@@ -170,7 +169,7 @@ def test_structured_4_gram(dtype, monkeypatch):
     few = tokens[:16]
     np.testing.assert_allclose(dense.posterior(few).exp(), language.posterior(few).exp(), atol=1e-9)
     # Without this the HMM would find out that its transition is sparse.
-    monkeypatch.setattr(hidden, "MOST_EDGES", 0)
+    monkeypatch.setattr(dispatch, "MOST_EDGES", 0)
     compare(
         f"posteriors, 4-gram with structure, against 512 dense states, {dtype}",
         2,

@@ -27,7 +27,7 @@ from languages import (
     repeated_symbol,
     slow_topics,
 )
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from mdmtheory.exact import path
 
 SETTINGS = settings(max_examples=12, deadline=None, derandomize=True)

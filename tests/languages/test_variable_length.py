@@ -21,6 +21,7 @@ from languages import (
     arithmetic_chains,
     copy_pairs,
     deterministic_cycle,
+    ending_within,
     language_from,
     ngram_from_text,
     random_hmm,
@@ -177,9 +178,9 @@ def test_posteriors(case, hidden, fits):
         law = np.where(rows[:, -1] == language.eos_id, law, 0.0)
         if law.sum() == 0:
             with pytest.raises(ValueError, match="length must be at least"):
-                language.ending_within(slots)
+                ending_within(language, slots)
             return
-        law, language = law / law.sum(), language.ending_within(slots)
+        law, language = law / law.sum(), ending_within(language, slots)
         assert language.log_support_size(slots) == pytest.approx(math.log((law > 0).sum()), abs=1e-9)
         np.testing.assert_allclose(language.log_prob(torch.as_tensor(rows)).exp().numpy(), law, atol=1e-13)
         np.testing.assert_array_equal(language.contains(torch.as_tensor(rows)).numpy(), law > 0)
@@ -216,7 +217,7 @@ def test_ending_within(case):
     law = np.where(rows[:, -1] == language.eos_id, law, 0.0)
     if law.sum() == 0:
         return
-    fitting = language.ending_within(3)
+    fitting = ending_within(language, 3)
     assert fitting.log_fit == pytest.approx(math.log(law.sum()), abs=1e-12)
     law = law / law.sum()
     lengths = np.bincount((rows == language.eos_id).argmax(1), law, 4)[:3]
@@ -293,7 +294,7 @@ def test_sampling(language):
     assert same_law(counted(tokens[:, :4], language.vocab_size), law) > 1e-5
     length_law = language.length_law(6).numpy()
     assert same_law(np.bincount(lengths.clamp(max=6), minlength=7), length_law) > 1e-5
-    fitting = language.ending_within(4)
+    fitting = ending_within(language, 4)
     law = fitting.log_prob(rows).exp().numpy()
     assert same_law(counted(fitting.sample(20_000, 4, generator=generator), language.vocab_size), law) > 1e-5
     padded = fitting.sample(100, 6, generator=generator)
@@ -304,7 +305,7 @@ def test_sampling(language):
 @every
 def test_samplers_run_unchanged(language):
     """One token a round with the oracle is the law itself; all at once is not. False alarms at 1e-5 each."""
-    fitting = language.ending_within(4)
+    fitting = ending_within(language, 4)
     rows = torch.as_tensor(brute_force.sequences(language.vocab_size, 4))
     law = fitting.log_prob(rows).exp().numpy()
     plan = plans.random_order(3000, 4, generator=torch.Generator().manual_seed(1))
@@ -390,7 +391,7 @@ def test_what_follows_an_end_is_certain():
     torch.testing.assert_close(language.posterior(rows)[dead], parent.posterior(rows)[dead])
     hmm = with_end(random_hmm(4, 4, seed=0, prune_below=0.2), stop=0.1)
     assert isinstance(hmm.parent, VariableLengthHMM)
-    fitting = language.ending_within(4)
+    fitting = ending_within(language, 4)
     assert isinstance(fitting.parent, EndingWithin)
     assert fitting.parent.slots == 4
 
@@ -439,7 +440,7 @@ def test_moves_and_repr():
         torch.testing.assert_close(moved.log_prob(rows), language.log_prob(rows))
         assert moved.sample_sequences(3).ended.all()
         assert type(language).__name__ in repr(language)
-        assert "slots=4" in repr(language.ending_within(4).to("cpu:0"))
+        assert "slots=4" in repr(ending_within(language, 4).to("cpu:0"))
 
 
 @pytest.mark.gpu
@@ -450,10 +451,10 @@ def test_gpu(language):
     torch.testing.assert_close(there.log_prob(rows).cpu(), language.log_prob(rows))
     torch.testing.assert_close(there.length_law(5).cpu(), language.length_law(5))
     assert there.sample_sequences(20).tokens.device.type == "cuda"
-    fitting = there.ending_within(6)
+    fitting = ending_within(there, 6)
     assert fitting.sample(20, 6).device.type == "cuda"
     holes = torch.full((2, 6), language.mask_id)
-    torch.testing.assert_close(fitting.posterior(holes).cpu(), language.ending_within(6).posterior(holes))
+    torch.testing.assert_close(fitting.posterior(holes).cpu(), ending_within(language, 6).posterior(holes))
     assert there.unpad(there.pad([[0, 1], []])) == [[0, 1], []]
 
 
@@ -468,7 +469,7 @@ def test_rare_ends_do_not_underflow():
     transition[length, length] = 1 - stay
     chain = HMMLanguage(np.eye(length + 1)[length], transition, np.ones((length + 1, 1)))
     language = with_end(chain, stop={0: 1.0})
-    fitting = language.ending_within(length + 2)
+    fitting = ending_within(language, length + 2)
     assert fitting.log_fit == pytest.approx(length * math.log(stay), rel=1e-12)
     rows = fitting.sample(3, length + 2)
     assert (rows[:, : length + 1] == 0).all()
@@ -511,9 +512,9 @@ FAIR = [[0.5, 0.5], [0.5, 0.5]]
         (lambda: with_end(random_ngram(2, 2, seed=0), stop={0: 2.0}), "stop must lie in"),
         (lambda: with_end(arithmetic_chains(2, 2), stop={"?": 0.5}), "'?' is none of"),
         (lambda: with_end(copy_pairs(2), stop=0.5, empty=1.5), "empty must lie in"),
-        (lambda: LANGUAGES[0].ending_within(0), "length must be at least 1"),
+        (lambda: ending_within(LANGUAGES[0], 0), "length must be at least 1"),
         (
-            lambda: with_end(deterministic_cycle(3), stop=0.5).ending_within(1),
+            lambda: ending_within(with_end(deterministic_cycle(3), stop=0.5), 1),
             "length must be at least 2, for the shortest",
         ),
         (lambda: EndingWithin(copy_pairs(2), 3), "language must be a VariableLength one"),

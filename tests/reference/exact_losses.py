@@ -10,7 +10,7 @@ import torch
 from reference.noise import NoisyLanguage, one_step
 from torch import Tensor
 
-from mdmtheory.diffusion import Counted, LambdaWeighted, Loss
+from mdmtheory.diffusion import AnyOrder, DiffusionLoss
 
 Model = Callable[[float], Tensor]
 """α → output for every noisy sequence, (n^L, L, V) float64."""
@@ -24,23 +24,28 @@ def time_nodes() -> tuple[np.ndarray, np.ndarray]:
     return times, step * np.pi * np.cosh(u) * times * (1 - times)
 
 
-def law_of_times(loss: Loss, length: int) -> tuple[np.ndarray, np.ndarray]:
+def is_counted(loss: DiffusionLoss) -> bool:
+    """Whether noise masks a number of positions, rather than each with a probability."""
+    return isinstance(loss, AnyOrder) and loss.masking == "count"
+
+
+def law_of_times(loss: DiffusionLoss, length: int) -> tuple[np.ndarray, np.ndarray]:
     """The times a loss draws and their probabilities."""
-    if isinstance(loss, Counted):
+    if is_counted(loss):
         share = np.arange(1, length + 1) / length
         return share, share ** (1 / loss.skew) - (share - 1 / length) ** (1 / loss.skew)
     steps = getattr(loss, "num_steps", None)
     if steps is not None:
         return np.arange(1, steps + 1) / steps, np.full(steps, 1 / steps)
     times, weights = time_nodes()
-    if isinstance(loss, LambdaWeighted):
+    if isinstance(loss, AnyOrder):
         times = times**loss.skew
     return times, weights
 
 
-def chance_of_noise(loss: Loss, language: NoisyLanguage, time: float) -> np.ndarray:
+def chance_of_noise(loss: DiffusionLoss, language: NoisyLanguage, time: float) -> np.ndarray:
     """(V^L, n^L) law of x_t given x_0 as the loss draws it."""
-    if not isinstance(loss, Counted):
+    if not is_counted(loss):
         return language.likelihood(float(loss.alpha(torch.tensor(time, dtype=torch.float64))))
     count, mask = round(time * language.length), language.vocab_size
     sets = list(itertools.combinations(range(language.length), count))
@@ -52,7 +57,7 @@ def chance_of_noise(loss: Loss, language: NoisyLanguage, time: float) -> np.ndar
     return chance
 
 
-def expected(loss: Loss, model: Model, language: NoisyLanguage) -> Tensor:
+def expected(loss: DiffusionLoss, model: Model, language: NoisyLanguage) -> Tensor:
     """(V^L,) the bound of every clean sequence, nats: E over times and noise of the value."""
     times, weights = law_of_times(loss, language.length)
     clean, noisy = torch.from_numpy(language.clean), torch.from_numpy(language.noisy)
@@ -61,7 +66,7 @@ def expected(loss: Loss, model: Model, language: NoisyLanguage) -> Tensor:
     for time, weight in zip(times.tolist(), weights.tolist(), strict=True):
         moment = torch.full((rows * columns,), time, dtype=torch.float64)
         output = model(float(loss.alpha(moment[:1])))
-        values = loss.value(
+        values = language.length * loss.value(
             output.repeat(rows, 1, 1), clean.repeat_interleave(columns, 0), noisy.repeat(rows, 1), moment
         )
         chance = torch.from_numpy(chance_of_noise(loss, language, time))
@@ -69,7 +74,7 @@ def expected(loss: Loss, model: Model, language: NoisyLanguage) -> Tensor:
     return total
 
 
-def average(loss: Loss, model: Model, language: NoisyLanguage) -> Tensor:
+def average(loss: DiffusionLoss, model: Model, language: NoisyLanguage) -> Tensor:
     """The bound averaged over the language, nats."""
     probs = torch.from_numpy(language.probs)
     bound = expected(loss, model, language)

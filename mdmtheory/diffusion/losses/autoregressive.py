@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, final
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mdmtheory.diffusion.losses.network import Network
+from languages.checks import check_count
+from mdmtheory.diffusion.losses.loss import Loss, Minimum, Network
+from mdmtheory.diffusion.parametrisations import Parametrisation
 
 
 def causal_inputs(tokens: Int[Tensor, "B L"], mask_id: int) -> Int[Tensor, "B L"]:
@@ -14,14 +19,33 @@ def causal_inputs(tokens: Int[Tensor, "B L"], mask_id: int) -> Int[Tensor, "B L"
     return F.pad(tokens[:, :-1], (1, 0), value=mask_id)
 
 
-def autoregressive_losses(network: Network, tokens: Int[Tensor, "B L"], mask_id: int) -> Float[Tensor, " B"]:
-    """Cross-entropy −log p(x)/L of each sequence under a causal network, nats per token.
+@final
+class Autoregressive(Loss):
+    """−log p(x)/L itself, p(x) = Π p(x_i | x_1 … x_{i−1}): no noise, no draw, no bound.
 
     Args:
-        network: Called once on the shifted sequence.
-        tokens: (B, L) complete sequences.
-        mask_id: The id used as start symbol.
+        vocab_size: V, which is also the id of the start symbol.
+
+    Raises:
+        ValueError: vocab_size below one.
     """
-    logits = network(causal_inputs(tokens, mask_id))
-    surprise = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten(), reduction="none")
-    return surprise.view(tokens.shape).mean(dim=1)
+
+    minimum: Minimum = "entropy"
+    draws: ClassVar[int] = 1
+
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = check_count("vocab_size", vocab_size)
+
+    def reading(self, network: Network, parametrisation: Parametrisation) -> Network:
+        """The network itself: its logits are turned into a law here."""
+        return network
+
+    def estimate(
+        self, model: Network, tokens: Int[Tensor, "B L"], *, generator: torch.Generator | None = None
+    ) -> Float[Tensor, " B"]:
+        logits = model(causal_inputs(tokens, self.vocab_size))
+        surprise = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten(), reduction="none")
+        return surprise.view(tokens.shape).mean(dim=1)
+
+    def __repr__(self) -> str:
+        return f"Autoregressive({self.vocab_size})"

@@ -10,14 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.diffusion.losses.loss import Loss, Minimum, Output, grid_times, noisy_alpha, previous_time
-from mdmtheory.diffusion.masking import TimeSampling
+from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.loss import Minimum
+from mdmtheory.diffusion.losses.times import TimeSampling, grid_times, noisy_alpha, previous_time
 from mdmtheory.diffusion.processes import Process
 from mdmtheory.diffusion.schedules import Linear, Schedule
 
 
 @final
-class DiscreteTime(Loss):
+class DiscreteTime(DiffusionLoss):
     """Σ_k E Σ_i KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over N steps t = k/N → s = t − 1/N (D3PM, 2107.03006, eq. 1).
 
     p(x_s | x_t) is `Process.posterior` with the network's p(x_0 | x_t), the "x_0-parametrisation"; the step to s = 0 is
@@ -28,6 +29,7 @@ class DiscreteTime(Loss):
         process: Absorbing or uniform.
         num_steps: N.
         schedule: α(t).
+        sampling: How the times of a batch are spread.
 
     Raises:
         ValueError: num_steps below one.
@@ -36,8 +38,15 @@ class DiscreteTime(Loss):
     output: ClassVar[Output] = "log-posterior"
     minimum: Minimum = "entropy and path KL"
 
-    def __init__(self, process: Process, num_steps: int, schedule: Schedule | None = None) -> None:
-        super().__init__(process)
+    def __init__(
+        self,
+        process: Process,
+        num_steps: int,
+        schedule: Schedule | None = None,
+        *,
+        sampling: TimeSampling = "stratified",
+    ) -> None:
+        super().__init__(process, sampling)
         self.num_steps = check_count("num_steps", num_steps)
         self.schedule = Linear() if schedule is None else schedule
 
@@ -46,17 +55,16 @@ class DiscreteTime(Loss):
         batch: int,
         length: int,
         *,
-        sampling: TimeSampling = "stratified",
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
     ) -> Float[Tensor, " B"]:
-        return grid_times(batch, self.num_steps, sampling, generator, device)
+        return grid_times(batch, self.num_steps, self.sampling, generator, device)
 
     def alpha(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         return noisy_alpha(self.schedule, time)
 
-    def weight(self, time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
-        return torch.full_like(time, self.num_steps)
+    def weigh(self, total: Float[Tensor, " B"], time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
+        return total * self.num_steps / length
 
     def terms(
         self,

@@ -8,14 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mdmtheory.diffusion.losses.loss import Loss, Minimum, Output, continuous_times, noisy_alpha
-from mdmtheory.diffusion.masking import TimeSampling
+from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.loss import Minimum
+from mdmtheory.diffusion.losses.times import TimeSampling, continuous_times, noisy_alpha
 from mdmtheory.diffusion.processes import Absorbing, Process
 from mdmtheory.diffusion.schedules import Linear, Schedule
 
 
 @final
-class DenoisingScoreEntropy(Loss):
+class DenoisingScoreEntropy(DiffusionLoss):
     """∫_0^1 σ'(t) E Σ_i Σ_{y≠x_t} ν(x_t) [s(y) − a(y) log s(y) + a(y)(log a(y) − 1)] dt,  a(y) = q(y|x_0)/q(x_t|x_0).
 
     SEDD's loss (2310.16834, eq. 10). The bracket is at least 0, and 0 at s = a; averaged over x_0 its least value is at
@@ -32,13 +33,16 @@ class DenoisingScoreEntropy(Loss):
         process: Absorbing or uniform.
         schedule: α(t). Its choice moves the variance alone. Published code has `Linear(1e-3)` with absorbing noise, for
             which the bound is infinite, and `Geometric(exact_ends=False)` with uniform noise.
+        sampling: How the times of a batch are spread.
     """
 
     output: ClassVar[Output] = "log-score"
     minimum: Minimum = "entropy"
 
-    def __init__(self, process: Process, schedule: Schedule | None = None) -> None:
-        super().__init__(process)
+    def __init__(
+        self, process: Process, schedule: Schedule | None = None, *, sampling: TimeSampling = "stratified"
+    ) -> None:
+        super().__init__(process, sampling)
         self.schedule = Linear() if schedule is None else schedule
 
     def times(
@@ -46,17 +50,16 @@ class DenoisingScoreEntropy(Loss):
         batch: int,
         length: int,
         *,
-        sampling: TimeSampling = "stratified",
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
     ) -> Float[Tensor, " B"]:
-        return continuous_times(batch, sampling, generator, device)
+        return continuous_times(batch, self.sampling, generator, device)
 
     def alpha(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         return noisy_alpha(self.schedule, time)
 
-    def weight(self, time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
-        return self.schedule.noise_rate(time)
+    def weigh(self, total: Float[Tensor, " B"], time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
+        return total * self.schedule.noise_rate(time).to(total.dtype) / length
 
     def terms(
         self,

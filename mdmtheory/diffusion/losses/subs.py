@@ -9,22 +9,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.diffusion.losses.loss import (
-    Loss,
-    Minimum,
-    Output,
+from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.loss import Minimum
+from mdmtheory.diffusion.losses.times import (
+    TimeSampling,
     continuous_times,
     grid_times,
     noisy_alpha,
     previous_time,
 )
-from mdmtheory.diffusion.masking import TimeSampling
 from mdmtheory.diffusion.processes import Absorbing
 from mdmtheory.diffusion.schedules import Linear, Schedule
 
 
 @final
-class Subs(Loss):
+class Subs(DiffusionLoss):
     """Weighted cross-entropy at masks, the NELBO of MDLM (2406.07524, eqs. 8 and 10) and MD4 (2406.04329).
 
         continuous   ∫_0^1 −α'(t)/(1 − α(t)) E Σ_{i masked} −log p(x_i | x_t) dt
@@ -37,6 +36,7 @@ class Subs(Loss):
         vocab_size: V.
         schedule: α(t).
         num_steps: N, or None for continuous time.
+        sampling: How the times of a batch are spread.
 
     Raises:
         ValueError: num_steps below one.
@@ -44,8 +44,15 @@ class Subs(Loss):
 
     output: ClassVar[Output] = "log-posterior"
 
-    def __init__(self, vocab_size: int, schedule: Schedule | None = None, *, num_steps: int | None = None) -> None:
-        super().__init__(Absorbing(vocab_size))
+    def __init__(
+        self,
+        vocab_size: int,
+        schedule: Schedule | None = None,
+        *,
+        num_steps: int | None = None,
+        sampling: TimeSampling = "stratified",
+    ) -> None:
+        super().__init__(Absorbing(vocab_size), sampling)
         self.schedule = Linear() if schedule is None else schedule
         self.num_steps = None if num_steps is None else check_count("num_steps", num_steps)
         self.minimum: Minimum = "entropy" if num_steps is None else "entropy and path KL"
@@ -55,24 +62,23 @@ class Subs(Loss):
         batch: int,
         length: int,
         *,
-        sampling: TimeSampling = "stratified",
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
     ) -> Float[Tensor, " B"]:
         if self.num_steps is None:
-            return continuous_times(batch, sampling, generator, device)
-        return grid_times(batch, self.num_steps, sampling, generator, device)
+            return continuous_times(batch, self.sampling, generator, device)
+        return grid_times(batch, self.num_steps, self.sampling, generator, device)
 
     def alpha(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         return noisy_alpha(self.schedule, time)
 
-    def weight(self, time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
+    def weigh(self, total: Float[Tensor, " B"], time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:
         noise = 1 - self.alpha(time)
         if self.num_steps is None:
             revealed = -self.schedule.dalpha(time)
         else:
             revealed = self.num_steps * (self.schedule.alpha(previous_time(time, self.num_steps)) - self.alpha(time))
-        return revealed / noise
+        return total * (revealed / noise).to(total.dtype) / length
 
     def terms(
         self,

@@ -1,110 +1,32 @@
-"""What noise on tokens does, forwards and backwards: marginals, posteriors, concrete scores, reverse rates.
+"""What noise on tokens does, forwards and backwards: posteriors, concrete scores, reverse rates.
 
-Every process here redraws: in a step each position, independently, keeps its token with probability κ = α_t/α_s, else
-takes a fresh one from a base law ν, the mask or a uniform token. So all have the same formulas,
-
-    transition       T = κ I + (1 − κ) 1νᵀ,                 generator σ'(t) (1νᵀ − I),   σ̄ = −ln α
-    marginal         q(x_t | x_0) = α_t δ(x_t, x_0) + (1 − α_t) ν(x_t)
     weights          w(x_0) = p(x_0 | x_t) / q(x_t | x_0),  W = Σ w;   w / W is the leave-one-out posterior
     posterior        p(x_s | x_t) = T(x_s, x_t) · [α_s w(x_s) + (1 − α_s) ν(x_s) W]
     concrete score   p_t(y)/p_t(x) = α_t w(y) + (1 − α_t) ν(y) W,   and Σ_y of it is W
     reverse rate     x → y at σ'(t) ν(x) p_t(y)/p_t(x)
 
 (D3PM, 2107.03006; SEDD, 2310.16834.) A sequence has one law per position here, each given the whole noisy sequence.
-
-Legend: α is the probability that a token has never been redrawn, 1 at time 0 and 0 at time 1; V clean tokens, n states.
+T, q, ν, α and σ are those of `ForwardProcess`.
 """
 
 from __future__ import annotations
 
-import abc
 import math
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from languages.checks import check_count
+from mdmtheory.diffusion.processes.forward import ForwardProcess
 from mdmtheory.diffusion.processes.levels import Level, aligned, check_noisy, levels
 
 
-class Process(abc.ABC):
-    """Independent noise on every position, which redraws tokens from a base law.
+class Process(ForwardProcess):
+    """Noise and the way back from it, given what is known of the clean tokens.
 
     Laws are computed in float64 and returned in the dtype of the law or score they are made from.
-
-    Attributes:
-        vocab_size: V, the number of clean tokens.
-        num_states: n, the number of values a noisy token may have; clean tokens are the first V of them.
     """
-
-    def __init__(self, vocab_size: int) -> None:
-        self.vocab_size = check_count("vocab_size", vocab_size)
-
-    @property
-    @abc.abstractmethod
-    def num_states(self) -> int:
-        """How many values a noisy token may have."""
-
-    @abc.abstractmethod
-    def base(self, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
-        """ν, the law of a redrawn token, which is also the law of every token at time 1 (float64)."""
-
-    @abc.abstractmethod
-    def draw_base(self, like: Int[Tensor, "*shape"], generator: torch.Generator | None = None) -> Int[Tensor, "*shape"]:
-        """Draw a token from ν for every entry of `like`."""
-
-    @abc.abstractmethod
-    def prior_kl(self, alpha: float) -> float:
-        """KL(q(x_t | x_0) ‖ ν) of one token, nats: what a bound owes that starts from ν at a time with this α."""
-
-    @final
-    def transition(self, keep: Level) -> Float[Tensor, "*batch n n"]:
-        """Matrix of one step, rows: from; a token survives it with probability `keep` = α_t/α_s.
-
-        Args:
-            keep: A number, or a tensor of them, whose axes come first in the result.
-
-        Raises:
-            ValueError: A probability that is none.
-        """
-        keep = levels("keep", keep, None)[..., None, None]
-        base = self.base(keep.device)
-        return keep * torch.eye(self.num_states, dtype=torch.float64, device=keep.device) + (1 - keep) * base
-
-    @final
-    def add_noise(
-        self, tokens: Int[Tensor, "*shape"], keep: Level, *, generator: torch.Generator | None = None
-    ) -> Int[Tensor, "*shape"]:
-        """Draw x_t given x_s: every token survives with probability `keep` = α_t/α_s, else is redrawn.
-
-        Args:
-            tokens: x_s, clean or noisy.
-            keep: A number, or one per row, or one per token.
-            generator: Source of randomness on the device of the tokens.
-
-        Raises:
-            ValueError: A token out of range, or a probability that is none.
-        """
-        keep = levels("keep", keep, self._states("tokens", tokens))
-        uniform = torch.rand(tokens.shape, dtype=torch.float64, generator=generator, device=tokens.device)
-        return torch.where(uniform < keep, tokens, self.draw_base(tokens, generator))
-
-    @final
-    def marginal(self, tokens: Int[Tensor, "*shape"], keep: Level) -> Float[Tensor, "*shape n"]:
-        """Law of x_t given x_s = `tokens`; with `keep` = α_t and clean tokens, q(x_t | x_0).
-
-        Args:
-            tokens: x_s, clean or noisy.
-            keep: α_t/α_s.
-
-        Raises:
-            ValueError: A token out of range, or a probability that is none.
-        """
-        keep = levels("keep", keep, self._states("tokens", tokens))[..., None]
-        return keep * self._one_hot(tokens) + (1 - keep) * self.base(tokens.device)
 
     @final
     def posterior(
@@ -276,34 +198,12 @@ class Process(abc.ABC):
         here = self._one_hot(noisy)[..., : self.vocab_size]
         return level * here + (1 - level) * self.base(noisy.device)[noisy][..., None]
 
-    def _one_hot(self, states: Tensor) -> Tensor:
-        return F.one_hot(states, self.num_states).double()
-
     def _level(self, name: str, value: Level, noisy: Tensor) -> Tensor:
         """A checked probability with the axes of a law of `noisy`."""
         return levels(name, value, self._states("noisy", noisy))[..., None]
-
-    def _states(self, name: str, states: Tensor) -> Tensor:
-        if states.dtype != torch.int64:
-            raise ValueError(f"{name} must be int64, got {states.dtype}")
-        if states.numel():
-            low, high = (int(v) for v in torch.aminmax(states))
-            if low < 0 or high >= self.num_states:
-                culprit = low if low < 0 else high
-                raise ValueError(f"{name} has id {culprit}, outside the states 0 … {self.num_states - 1} of {self!r}")
-        return states
 
     def _check_law(self, name: str, law: Tensor, noisy: Tensor, size: int) -> None:
         if law.shape != (*noisy.shape, size) or not law.is_floating_point():
             raise ValueError(
                 f"{name} must be floating-point of shape {(*noisy.shape, size)}, got {law.dtype} {tuple(law.shape)}"
             )
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.vocab_size == other.vocab_size
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.vocab_size))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.vocab_size})"

@@ -10,10 +10,10 @@ from torch import Tensor
 from languages import Estimate, Language
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
-from mdmtheory.estimates.learning import LearningError
 from mdmtheory.exact.enumeration.affordable import check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import log_table
 from mdmtheory.exact.enumeration.reveals import Reveals
+from mdmtheory.exact.learning_error import LearningError
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Positions, Scheme
 

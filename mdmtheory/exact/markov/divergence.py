@@ -2,7 +2,7 @@
 
 KL(q ‖ p) for the law p of what the sampler puts out, not for the order-averaged path law of its NELBO. It is exact
 where the support can be enumerated. Elsewhere it is an average over x ~ q with exact log p(x), in the variance-reduced
-form ([D], THEORY §1)
+form ([D], docs/theory.md §1)
 
     KL = SER + E_q[r − 1 − ln r],   r = p(x)/q(x),
 

@@ -1,7 +1,7 @@
 """SER of sequences too long for the gap recursion: extrapolated with a stated error, or bracketed for certain.
 
 A long sequence succeeds stretch by stretch: 1 − SER(L) ≈ C·λᴸ, and the ratio of neighbouring lengths reaches λ
-geometrically fast in a chain that mixes (THEORY §3, [D]). One pass gives 1 − SER at all lengths up to a depth D, and
+geometrically fast in a chain that mixes (docs/theory.md §3). One pass gives 1 − SER at all lengths up to a depth D, and
 
     1 − SER(L) = (1 − SER(D)) · λ^{L−D}.
 
@@ -128,7 +128,7 @@ def extrapolated_sequence_error_rate(
 def error_exponent(language: Language, reveal: object, *, depth: int = 36) -> Estimate:
     """Error exponent −ln λ in nats a token: 1 − SER(L) ≈ C·λᴸ for long sequences under the same reveal probabilities.
 
-    Uniform grids have −ln λ_N = κ/N + O(1/N²) in an irreducible aperiodic chain (THEORY §3, [D]).
+    Uniform grids have −ln λ_N = κ/N + O(1/N²) in an irreducible aperiodic chain (docs/theory.md §3, [D]).
 
     Args:
         language: A first-order chain (an n-gram of order 1 or 2).

@@ -31,7 +31,7 @@ def generative_log_ter(language: Language, length: int, reveal: object) -> float
 
     q° is the unpruned parent where there is one, else the language itself. Where the sampler runs into contexts of
     probability zero it follows the segment convention of `Language.conditionals`, on which this number depends
-    (THEORY §2). A collapsed sampler scores well here; report SER beside it. Cost: that of `sequence_error_rate`.
+    (docs/theory.md §2). A collapsed sampler scores well here; report SER beside it. Cost: as `sequence_error_rate`.
 
     Args:
         language: A first-order chain (an n-gram of order 1 or 2).

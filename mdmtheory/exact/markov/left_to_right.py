@@ -16,7 +16,7 @@ def left_to_right_blocks(language: Language, length: int, size: int) -> float:
 
     Inside a block the j-th token is drawn from Pʲ(y, ·), y the last token before the block, independently of the
     others. So M(y, z), the weight of blocks that started from y, have reached z and are still inside the support,
-    follows M ← (M · 1[P > 0]) ∘ Pʲ (THEORY §3, [D]). With size 1 the sampler is exact: SER = 0. Cost O(L·V³).
+    follows M ← (M · 1[P > 0]) ∘ Pʲ (docs/theory.md §3, [D]). With size 1 the sampler is exact: SER = 0. Cost O(L·V³).
 
     Args:
         language: A first-order chain (an n-gram of order 1 or 2).

@@ -2,7 +2,7 @@
 
 For one sequence x the gaps are stretches (s, t) between positions, and v_k(s, t), the probability that the masked
 tokens between them come out as x has them, follows from v_{k+1} by the transfer recursion of
-`mdmtheory.exact.markov.recursion`, with one weight a position in place of one for each value ([D], THEORY §3):
+`mdmtheory.exact.markov.recursion`, with one weight a position in place of one for each value ([D], docs/theory.md §3):
 
     W(i) = r m_{s,t}(x_i) Σ_{s≤j<i} W(j) (1 − r)^{i−j−1} v_{k+1}(j, i),   W(s) = 1,
     v_k(s, t) = Σ_{s≤j<t} W(j) (1 − r)^{t−j−1} v_{k+1}(j, t).

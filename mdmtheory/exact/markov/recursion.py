@@ -1,6 +1,6 @@
 """The gap recursion: how masked gaps of a first-order chain fill up, one step of a Bernoulli sampler at a time.
 
-Revealed tokens separate a first-order chain, so a gap (d, a, b) evolves alone (THEORY §3, [D]). V_k(d, a, b) is the
+Revealed tokens separate a first-order chain, so a gap (d, a, b) evolves alone (docs/theory.md §3). V_k(d, a, b) is the
 probability that it is completed inside the support from step k on. In step k, with hazard r, each masked position is
 revealed independently and draws its token from its law m_i (`mdmtheory.exact.markov.gaps`). With
 U(m) = (1 − r)ᵐ V_{k+1}(m) a left-to-right transfer over the revealed positions gives V_k:

@@ -57,7 +57,7 @@ def sequence_error_table(language: Language, length: int, steps: int) -> Float[T
     """Exact SER of the marginal law for every length and every number of uniform steps, from one pass.
 
     On a uniform grid the hazard with n steps left is 1/n, so the gap values with n steps left do not depend on N
-    (THEORY §3, [D]). Cost: that of one `sequence_error_rate` with N steps.
+    (docs/theory.md §3, [D]). Cost: that of one `sequence_error_rate` with N steps.
 
     Args:
         language: A first-order chain (an n-gram of order 1 or 2).

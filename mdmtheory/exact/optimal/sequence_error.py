@@ -21,7 +21,7 @@ from scipy import optimize
 
 from languages import Language
 from languages.checks import check_count
-from languages.constructions.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms
 from languages.information import conflict_curve, is_first_order
 from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
 from mdmtheory.exact.markov.adjoint import sequence_error_gradient

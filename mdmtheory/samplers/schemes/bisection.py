@@ -19,11 +19,11 @@ from mdmtheory.samplers.schemes.scheme import Positions, Scheme
 
 @dataclasses.dataclass(frozen=True)
 class Bisection(Scheme):
-    """The middle m-block of every stretch token by token, then both halves side by side, and so on.
+    """The middle m-block of every segment token by token, then both halves side by side, and so on.
 
     In a Markov chain of order m, a block of m adjacent revealed tokens makes what is left of it and what is right of
     it independent. So tokens revealed in one round are independent given the earlier ones, and with an exact denoiser
-    the sample has the law of the language, whatever the prompt. With nothing given a stretch of l positions takes
+    the sample has the law of the language, whatever the prompt. With nothing given a segment of l positions takes
     R(l) = l rounds if l ≤ m, else m + R(⌈(l−m)/2⌉) ≤ m(⌈log2(l/m)⌉ + 1) (Wen, Liang and Lu, arXiv 2608.25505).
     Given positions save rounds.
 
@@ -86,21 +86,21 @@ class _InRounds(Scheme):
 def _bisect(hidden: list[bool], order: int) -> list[int]:
     """Rounds of one row, −1 where given."""
     rounds = [GIVEN] * len(hidden)
-    stretches = [(0, len(hidden), 0)]  # first position, end, first round
-    while stretches:
-        first, end, start = stretches.pop()
+    segments = [(0, len(hidden), 0)]  # first position, end, first round
+    while segments:
+        first, end, start = segments.pop()
         holes = [i for i in range(first, end) if hidden[i]]
         if len(holes) <= order:
             for step, i in enumerate(holes):
                 rounds[i] = start + step
             continue
         first, end = holes[0], holes[-1] + 1
-        # m adjacent given tokens split a stretch for nothing; else the middle block costs a round for each hole.
+        # m adjacent given tokens split a segment for nothing; else the middle block costs a round for each hole.
         block = next((i for i in range(first, end - order) if not any(hidden[i : i + order])), None)
         if block is None:
             block = first + (end - first - order) // 2
         paid = [i for i in range(block, block + order) if hidden[i]]
         for step, i in enumerate(paid):
             rounds[i] = start + step
-        stretches += [(first, block, start + len(paid)), (block + order, end, start + len(paid))]
+        segments += [(first, block, start + len(paid)), (block + order, end, start + len(paid))]
     return rounds

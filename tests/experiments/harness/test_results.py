@@ -48,9 +48,14 @@ def test_a_row_takes_its_estimate_over():
     row = some_rows()[0]
     assert dataclasses.asdict(row) == {
         **PLACES, "metric": "ter", "law": "generative", "value": 0.1, "low": 1 / 30, "high": 1 / 3,
-        "method": "monte-carlo", "unit": "nats",
+        "method": "monte-carlo", "unit": "nats", "by": "",
     }  # fmt: skip
-    assert " ".join(COLUMNS) == "language length denoiser sampler steps metric law value low high method unit"
+    assert " ".join(COLUMNS) == "language length denoiser sampler steps metric law value low high method unit by"
+
+
+def test_a_row_says_which_algorithm_found_its_number():
+    estimate = dataclasses.replace(Estimate.exact(0.25, law="marginal", unit="probability"), by="gap recursion")
+    assert Row.of(estimate, metric="ser", **PLACES).by == "gap recursion"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,22 @@ def test_rows_that_cannot_be_stored_leave_nothing_behind(toy, tmp_path, row):
     with pytest.raises(ValueError, match="row"):
         write_cell(tmp_path, cell, cell.key, [row], 1.0)
     assert list((tmp_path / "cells").iterdir()) == []
+
+
+def test_results_stored_before_a_column_came_are_readable(toy, tmp_path):
+    cell = toy.ToyCell("2-gram", 8, 0)
+    (tmp_path / "cells").mkdir()
+    write_cell(tmp_path, cell, cell.key, some_rows(), 1.5)
+    record = json.loads(cell_path(tmp_path, cell.key).read_text())
+    for row in record["rows"]:
+        del row["by"]
+    cell_path(tmp_path, cell.key).write_text(json.dumps(record))
+    stored = read_cell(tmp_path, cell.key)
+    assert stored.rows == tuple(dataclasses.asdict(row) for row in some_rows())
+    before = frame_of(stored.rows)
+    write_tables(tmp_path, before.drop(columns="by"))
+    check_tables(tmp_path)
+    pd.testing.assert_frame_equal(read_results(tmp_path), before, check_exact=True)
 
 
 DAMAGE = {

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from reference.timed_cells import TimedCell, TimedConfig, timed_experiment
@@ -86,3 +92,42 @@ def test_a_configuration_is_fitted_before_it_is_checked(tmp_path, capsys):
     )
     assert main(experiment, ["--out", str(tmp_path), "--device", "cuda:99"]) == 0
     assert json.loads((tmp_path / "run.json").read_text())["device"] == "cpu"
+
+
+def anybody_left(group):
+    """Whether a process group still has a member."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_ctrl_c_ends_the_worker_and_keeps_what_is_finished(tmp_path):
+    code = (
+        "import sys\nfrom experiments.harness import main\n"
+        "from reference.timed_cells import TimedCell, timed_experiment\n"
+        "cells = [TimedCell('good'), TimedCell('endless', 'sleep')]\n"
+        f"sys.exit(main(timed_experiment(cells, []), ['--out', {str(tmp_path)!r}]))"
+    )
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])},
+    )
+    assert process.stderr is not None
+    assert "good" in process.stderr.readline()  # the worker is in the endless cell, or about to be
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: finished cells are kept" in printed
+    deadline = time.monotonic() + 20
+    while anybody_left(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not anybody_left(process.pid)
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "interrupted"
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 1

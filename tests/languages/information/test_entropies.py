@@ -16,15 +16,13 @@ from reference import information as reference
 from reference.random_tables import law, random_chain, random_hidden
 
 from languages import HMMLanguage, Language, NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages.inference.beliefs import Beliefs
 from languages.information import (
     entropy_bounds,
     entropy_rate,
     entropy_rate_bounds,
     estimate_entropy_rate,
-    estimate_hidden_entropy,
-    hidden_entropy,
 )
-from languages.information.beliefs import Beliefs
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
 EVEN = HMMLanguage([1, 0, 0], [[0.5, 0.5, 0], [0, 0, 1], [0.5, 0.5, 0]], [[1, 0], [0, 1], [0, 1]])  # runs of 1 are even
@@ -70,7 +68,6 @@ def test_rate_of_ngrams(seed, order, vocab, zeros):
     weights = long_run_average(chain, initial)
     expected = sum(w * reference.entropy(row) for w, row in zip(weights, rows, strict=True))
     assert entropy_rate(language) == pytest.approx(expected, abs=1e-9)
-    assert language.entropy_rate() == entropy_rate(language)
 
 
 def test_rates_that_are_known():
@@ -100,8 +97,7 @@ def test_bounds_enclose_the_entropy_of_small_hidden_chains(seed, states, vocab, 
         truth = reference.entropy(law(language, length))
         bounds = entropy_bounds(language, length, max_beliefs=max_beliefs)
         assert bounds.low - 1e-11 <= truth <= bounds.high + 1e-11
-        assert hidden_entropy(language, length) == pytest.approx(truth, abs=1e-11)
-        assert language.entropy(length) == hidden_entropy(language, length)
+        assert language.entropy(length) == pytest.approx(truth, abs=1e-11)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -179,7 +175,7 @@ def test_estimates_of_the_entropy():
     language = random_hmm(3, 3, seed=0)
     truth = reference.entropy(law(language, 6))
     generator = torch.Generator().manual_seed(0)
-    smooth = estimate_hidden_entropy(language, 6, num_sequences=2000, generator=generator)
+    smooth = language.estimate_entropy(6, num_sequences=2000, generator=generator)
     plain = Language.estimate_entropy(language, 6, num_sequences=2000, generator=generator)
     close(smooth, truth)
     close(plain, truth)
@@ -192,7 +188,7 @@ def test_what_is_not_exact_says_so():
     with pytest.raises(NotImplementedError, match="entropy_bounds"):
         language.entropy(64)
     with pytest.raises(NotImplementedError, match="entropy_rate_bounds"):
-        language.entropy_rate()
+        entropy_rate(language)
     assert entropy_rate_bounds(random_ngram(3, 3, seed=0)).method == "exact"
     assert entropy_bounds(random_ngram(3, 3, seed=0), 9).method == "exact"
 
@@ -206,9 +202,9 @@ def test_what_is_not_exact_says_so():
         (lambda hmm: entropy_rate_bounds(hmm, max_tokens=0), "max_tokens"),
         (lambda hmm: entropy_rate_bounds(hmm, tolerance=-1.0), "tolerance"),
         (lambda hmm: entropy_rate_bounds(hmm, tolerance=math.nan), "tolerance"),
-        (lambda hmm: hidden_entropy(hmm, 1.5), "length"),
-        (lambda hmm: estimate_hidden_entropy(hmm, 4, num_sequences=1), "num_sequences"),
-        (lambda hmm: estimate_hidden_entropy(hmm, 0), "length"),
+        (lambda hmm: hmm.entropy(1.5), "length"),
+        (lambda hmm: hmm.estimate_entropy(4, num_sequences=1), "num_sequences"),
+        (lambda hmm: hmm.estimate_entropy(0), "length"),
         (lambda hmm: estimate_entropy_rate(hmm, length=1), "length"),
         (lambda hmm: estimate_entropy_rate(hmm, num_sequences="many"), "num_sequences"),
     ],

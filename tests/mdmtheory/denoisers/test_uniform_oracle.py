@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference.small_languages import random_language
 
 from languages import NGramLanguage, language_from, random_hmm, random_ngram
-from languages.inference import noisy
+from languages.inference import noisy_tokens
 from mdmtheory.denoisers import Denoiser, Oracle, UniformOracle
 from mdmtheory.diffusion.processes import Uniform
 from mdmtheory.exact.enumeration import sequences
@@ -112,9 +112,9 @@ def test_both_algebras_agree():
     for language in (random_ngram(3, 3, seed=1, prune_below=0.25), random_hmm(4, 3, seed=2, prune_below=0.3)):
         tokens = torch.randint(4, (6, 12), generator=torch.Generator().manual_seed(0))
         keep = torch.rand(6, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        linear, doubtful = noisy._linear(language._chain, tokens, keep)
+        linear, doubtful = noisy_tokens._linear(language.state_chain, tokens, keep)
         assert not bool(doubtful.any())
-        settled = noisy._logarithmic(language._chain, tokens, keep)
+        settled = noisy_tokens._logarithmic(language.state_chain, tokens, keep)
         assert torch.equal(linear.isneginf(), settled.isneginf())
         torch.testing.assert_close(linear, settled, rtol=0, atol=1e-11)
 

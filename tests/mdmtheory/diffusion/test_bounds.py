@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from reference.exact_losses import Model, average, expected, law_of_times, path_kl_of_steps
+from reference.exact_losses import Model, average, expected, is_counted, law_of_times, path_kl_of_steps
 from reference.noise import NoisyLanguage, random_table
 from torch import Tensor
 
 from mdmtheory.diffusion import (
     Absorbing,
+    AnyOrder,
     ConstantRate,
     Cosine,
     CosinePower,
-    Counted,
     DenoisingScoreEntropy,
+    DiffusionLoss,
     DiscreteTime,
     Geometric,
-    LambdaWeighted,
     Linear,
-    Loss,
     Polynomial,
     Subs,
     Uniform,
     score_entropy,
 )
+from mdmtheory.diffusion.losses import TimeSampling
 from mdmtheory.diffusion.parametrisations import log_score
 
 VOCAB = 2
@@ -72,14 +73,14 @@ def as_scores(model: Model, of: NoisyLanguage) -> Model:
     return lambda alpha: log_score(model(alpha), noisy, alpha, process, "posterior")
 
 
-TIGHT: list[tuple[str, Loss]] = [
+TIGHT: list[tuple[str, DiffusionLoss]] = [
     ("absorbing", Subs(VOCAB)),
     ("absorbing", Subs(VOCAB, Geometric())),
     ("absorbing", Subs(VOCAB, Cosine())),
-    ("absorbing", LambdaWeighted(VOCAB)),
-    ("absorbing", LambdaWeighted(VOCAB, skew=2.0)),
-    ("absorbing", Counted(VOCAB)),
-    ("absorbing", Counted(VOCAB, skew=2.5)),
+    ("absorbing", AnyOrder(VOCAB, masking="bernoulli")),
+    ("absorbing", AnyOrder(VOCAB, masking="bernoulli", skew=2.0)),
+    ("absorbing", AnyOrder(VOCAB)),
+    ("absorbing", AnyOrder(VOCAB, skew=2.5)),
     ("absorbing", DenoisingScoreEntropy(Absorbing(VOCAB))),
     ("absorbing", DenoisingScoreEntropy(Absorbing(VOCAB), Polynomial(3.0))),
     ("uniform", DenoisingScoreEntropy(Uniform(VOCAB))),
@@ -87,7 +88,7 @@ TIGHT: list[tuple[str, Loss]] = [
     ("uniform", DenoisingScoreEntropy(Uniform(VOCAB), CosinePower(2.0))),
     ("uniform", DenoisingScoreEntropy(Uniform(VOCAB), ConstantRate(8.0))),
 ]
-LOOSE: list[tuple[str, Loss]] = [
+LOOSE: list[tuple[str, DiffusionLoss]] = [
     ("absorbing", Subs(VOCAB, num_steps=3)),
     ("absorbing", DiscreteTime(Absorbing(VOCAB), 3, Cosine())),
     ("uniform", DiscreteTime(Uniform(VOCAB), 3)),
@@ -96,7 +97,7 @@ LOOSE: list[tuple[str, Loss]] = [
 IDS = [f"{kind}-{type(loss).__name__}-{i}" for i, (kind, loss) in enumerate(TIGHT + LOOSE)]
 
 
-def minimum(kind: str, loss: Loss, of: NoisyLanguage) -> float:
+def minimum(kind: str, loss: DiffusionLoss, of: NoisyLanguage) -> float:
     """What the loss says that its least value is."""
     if loss.minimum == "entropy":
         return of.entropy
@@ -107,20 +108,20 @@ def minimum(kind: str, loss: Loss, of: NoisyLanguage) -> float:
 
 @pytest.mark.parametrize(("kind", "loss"), TIGHT + LOOSE, ids=IDS)
 @pytest.mark.parametrize("zeros", [0.0, 0.4])
-def test_the_truth_attains_the_minimum(kind: str, loss: Loss, zeros: float) -> None:
+def test_the_truth_attains_the_minimum(kind: str, loss: DiffusionLoss, zeros: float) -> None:
     of = language(kind, zeros=zeros)
     assert (of.probs == 0).any() == (zeros > 0)
     assert float(average(loss, exact(of, loss.output), of)) == pytest.approx(minimum(kind, loss, of), abs=1e-8)
 
 
 @pytest.mark.parametrize(("kind", "loss"), LOOSE)
-def test_independent_steps_cost_something(kind: str, loss: Loss) -> None:
+def test_independent_steps_cost_something(kind: str, loss: DiffusionLoss) -> None:
     of = language(kind)
     assert minimum(kind, loss, of) > of.entropy + 0.01
 
 
 @pytest.mark.parametrize(("kind", "loss"), TIGHT + LOOSE, ids=IDS)
-def test_the_truth_is_a_stationary_point_and_errors_cost(kind: str, loss: Loss) -> None:
+def test_the_truth_is_a_stationary_point_and_errors_cost(kind: str, loss: DiffusionLoss) -> None:
     of = language(kind)
     truth = exact(of, loss.output)
     errors: dict[float, Tensor] = {}
@@ -141,13 +142,15 @@ def test_the_truth_is_a_stationary_point_and_errors_cost(kind: str, loss: Loss) 
         moved = truth(alpha) + 0.3 * alpha * (1 - alpha) * shift
         return moved.log_softmax(-1) if loss.output == "log-posterior" else moved
 
-    assert float(average(loss, mistaken, of)) > minimum(kind, loss, of) + (0 if isinstance(loss, Counted) else 1e-4)
+    assert float(average(loss, mistaken, of)) > minimum(kind, loss, of) + (0 if is_counted(loss) else 1e-4)
 
 
 def test_all_forms_of_the_masked_bound_are_one() -> None:
     of = language("absorbing")
     model = wrong(of, time_free=True)
-    losses: list[Loss] = [loss for kind, loss in TIGHT if kind == "absorbing" and loss.output == "log-posterior"]
+    losses: list[DiffusionLoss] = [
+        loss for kind, loss in TIGHT if kind == "absorbing" and loss.output == "log-posterior"
+    ]
     bounds = [expected(loss, model, of) for loss in losses]
     for schedule in (Linear(), Geometric(), Polynomial(3.0)):
         bounds.append(expected(DenoisingScoreEntropy(Absorbing(VOCAB), schedule), as_scores(model, of), of))
@@ -357,23 +360,23 @@ def test_what_a_published_end_owes_is_the_prior_term() -> None:
     assert Absorbing(VOCAB).prior_kl(schedule.limits[1]) == math.inf
 
 
-DRAWN: list[tuple[str, Loss]] = [
-    ("absorbing", Subs(VOCAB, Polynomial(3.0))),
-    ("absorbing", Subs(VOCAB, num_steps=4)),
-    ("absorbing", LambdaWeighted(VOCAB, skew=2.0)),
-    ("absorbing", Counted(VOCAB)),
-    ("absorbing", Counted(VOCAB, skew=2.0)),
-    ("absorbing", DenoisingScoreEntropy(Absorbing(VOCAB), Polynomial(3.0))),
-    ("absorbing", DiscreteTime(Absorbing(VOCAB), 4)),
-    ("uniform", DenoisingScoreEntropy(Uniform(VOCAB), Polynomial(3.0))),
-    ("uniform", DiscreteTime(Uniform(VOCAB), 4)),
+DRAWN: list[tuple[str, functools.partial]] = [
+    ("absorbing", functools.partial(Subs, VOCAB, Polynomial(3.0))),
+    ("absorbing", functools.partial(Subs, VOCAB, num_steps=4)),
+    ("absorbing", functools.partial(AnyOrder, VOCAB, masking="bernoulli", skew=2.0)),
+    ("absorbing", functools.partial(AnyOrder, VOCAB)),
+    ("absorbing", functools.partial(AnyOrder, VOCAB, skew=2.0)),
+    ("absorbing", functools.partial(DenoisingScoreEntropy, Absorbing(VOCAB), Polynomial(3.0))),
+    ("absorbing", functools.partial(DiscreteTime, Absorbing(VOCAB), 4)),
+    ("uniform", functools.partial(DenoisingScoreEntropy, Uniform(VOCAB), Polynomial(3.0))),
+    ("uniform", functools.partial(DiscreteTime, Uniform(VOCAB), 4)),
 ]
 
 
-@pytest.mark.parametrize(("kind", "loss"), DRAWN, ids=[f"{k}-{type(loss).__name__}" for k, loss in DRAWN])
+@pytest.mark.parametrize(("kind", "make"), DRAWN, ids=[f"{k}-{make.func.__name__}" for k, make in DRAWN])
 @pytest.mark.parametrize("sampling", ["stratified", "independent"])
-def test_drawn_times_and_noise_are_unbiased(kind: str, loss: Loss, sampling: TimeSampling) -> None:
-    of, process = language(kind), PROCESSES[kind]
+def test_drawn_times_and_noise_are_unbiased(kind: str, make: functools.partial, sampling: TimeSampling) -> None:
+    of, process, loss = language(kind), PROCESSES[kind], make(sampling=sampling)
     places = torch.tensor([of.num_states**i for i in reversed(range(LENGTH))])
     others = noise_like(of, 0).softmax(-1)  # laws given the other positions, the same at all times
 
@@ -395,7 +398,7 @@ def test_drawn_times_and_noise_are_unbiased(kind: str, loss: Loss, sampling: Tim
     generator, row = torch.Generator().manual_seed(6), 5
     tokens = torch.from_numpy(of.clean)[row].expand(64, LENGTH)
     means = torch.stack([
-        loss.estimate(network, tokens, sampling=sampling, generator=generator).mean() for _ in range(150)
+        LENGTH * loss.estimate(network, tokens, generator=generator).mean() for _ in range(150)
     ])  # fmt: skip
     target = float(expected(loss, model, of)[row])
     spread = float(means.std()) / len(means) ** 0.5

@@ -11,18 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdmtheory.diffusion import (
-    Cosine,
-    Masks,
-    Polynomial,
-    Schedule,
-    autoregressive_losses,
-    bernoulli_masks,
-    count_masks,
-    draw_masks,
-    masked_diffusion_losses,
-)
-from mdmtheory.diffusion.masking import TimeSampling, unit_levels
+from mdmtheory.diffusion import AnyOrder, Autoregressive, Cosine, DiffusionLoss, Polynomial, Subs
+from mdmtheory.diffusion.losses.times import TimeSampling, unit_levels
 
 VOCAB, LENGTH = 3, 4
 SEQUENCE = torch.tensor([2, 0, 1, 1])
@@ -64,50 +54,70 @@ def test_the_exact_path_loss_is_the_average_over_reveal_orders() -> None:
     assert total / math.factorial(LENGTH) / LENGTH == pytest.approx(exact_path_loss(), abs=1e-5)
 
 
-def losses_of(masks: Masks) -> Tensor:
-    return masked_diffusion_losses(network, SEQUENCE.expand(len(masks.weight), -1), masks, VOCAB).double()
+def draw(loss: DiffusionLoss, batch: int, generator: torch.Generator) -> Tensor:
+    tokens = SEQUENCE.expand(batch, -1)
+    return loss.estimate(loss.reading(network, "posterior"), tokens, generator=generator).double()
+
+
+def masks_and_times(loss: DiffusionLoss, batch: int, length: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Which positions are hidden, (B, L), and the time of each row."""
+    generator = torch.Generator().manual_seed(seed)
+    time = loss.times(batch, length, generator=generator)
+    noisy = loss.noise(torch.zeros(batch, length, dtype=torch.int64), time, generator=generator)
+    return noisy == VOCAB, time
 
 
 @functools.cache
 def loss_by_pattern() -> Tensor:
     """(2^L,) float64: Σ_{i hidden} −log p(x_i | rest) for every pattern of holes, bit i set where i is hidden."""
-    patterns = (torch.arange(2**LENGTH)[:, None] >> torch.arange(LENGTH)) & 1
-    return losses_of(Masks(patterns.bool(), torch.ones(2**LENGTH), torch.ones(2**LENGTH)))
+    hidden = ((torch.arange(2**LENGTH)[:, None] >> torch.arange(LENGTH)) & 1).bool()
+    log_probs = network(SEQUENCE.expand(len(hidden), -1).masked_fill(hidden, VOCAB)).log_softmax(-1)
+    surprise = -log_probs.gather(-1, SEQUENCE.expand(len(hidden), -1)[..., None])[..., 0]
+    return torch.where(hidden, surprise, 0).double().sum(1)
 
 
-def average_over_holes(masks: Masks) -> Tensor:
+def average_over_holes(loss: DiffusionLoss, time: Tensor) -> Tensor:
     """(B,) the loss of each row averaged exactly over its holes given its noise level.
 
     With holes drawn too, the weight 1/m has infinite variance (∫ m⁻² P(one hole) dm diverges), and no test on a mean
     of samples would mean anything.
     """
     patterns = (torch.arange(2**LENGTH)[:, None] >> torch.arange(LENGTH)) & 1
-    count, time = patterns.sum(1).double(), masks.time.double()[:, None]
-    chance = time**count * (1 - time) ** (LENGTH - count)
-    return masks.weight.double() * (chance * loss_by_pattern()).sum(1)
+    count, level = patterns.sum(1).double(), loss.level(time).double()[:, None]
+    chance = level**count * (1 - level) ** (LENGTH - count)
+    return loss.weigh((chance * loss_by_pattern()).sum(1), time, LENGTH)
 
 
-SCHEDULES = [None, Cosine(), Polynomial(2.0)]  # all with a variance, once the holes are averaged over
+def by_share(**options: object) -> AnyOrder:
+    return AnyOrder(VOCAB, masking="bernoulli", **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+# All with a variance, once the holes are averaged over.
+LEVELS: dict[str, Callable[..., DiffusionLoss]] = {
+    "share": by_share,
+    "cosine": functools.partial(Subs, VOCAB, Cosine()),
+    "polynomial": functools.partial(Subs, VOCAB, Polynomial(2.0)),
+}
+
+
+@pytest.mark.parametrize("name", list(LEVELS))
 @pytest.mark.parametrize("sampling", ["stratified", "systematic", "independent"])
-def test_bernoulli_levels_and_weights_are_unbiased(schedule: Schedule | None, sampling: TimeSampling) -> None:
-    generator = torch.Generator().manual_seed(11)
-    draw = functools.partial(bernoulli_masks, 64, LENGTH)
+def test_bernoulli_levels_and_weights_are_unbiased(name: str, sampling: TimeSampling) -> None:
+    generator, loss = torch.Generator().manual_seed(11), LEVELS[name](sampling=sampling)
     batches = torch.stack([
-        average_over_holes(draw(schedule=schedule, sampling=sampling, generator=generator)).mean() for _ in range(300)
+        average_over_holes(loss, loss.times(64, LENGTH, generator=generator)).mean() for _ in range(300)
     ])  # fmt: skip
     spread = float(batches.std()) / len(batches) ** 0.5
     assert spread < 0.01
-    # False alarm 6e-5 each; the seed is fixed. Weights are float32: hence the last term.
+    # False alarm 6e-5 each; the seed is fixed. The network is float32: hence the last term.
     assert abs(float(batches.mean()) - exact_path_loss()) < 4 * spread + 1e-6
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
-def test_each_position_hides_independently_at_the_level_of_its_row(schedule: Schedule | None) -> None:
-    masks = bernoulli_masks(40_000, 2, schedule=schedule, generator=torch.Generator().manual_seed(7))
-    hidden, time = masks.hidden.double(), masks.time.double()
+@pytest.mark.parametrize("name", list(LEVELS))
+def test_each_position_hides_independently_at_the_level_of_its_row(name: str) -> None:
+    loss = LEVELS[name]()
+    holes, drawn = masks_and_times(loss, 40_000, 2, seed=7)
+    hidden, time = holes.double(), loss.level(drawn).double()
     for product, chance in [(hidden[:, 0], time), (hidden[:, 1], time), (hidden.prod(1), time**2)]:
         for low in (0.0, 0.2, 0.4, 0.6, 0.8):
             rows = (time >= low) & (time < low + 0.2)
@@ -119,40 +129,38 @@ def test_each_position_hides_independently_at_the_level_of_its_row(schedule: Sch
 @pytest.mark.parametrize("sampling", ["stratified", "systematic", "independent"])
 @pytest.mark.parametrize("skew", [1.0, 2.0, 3.5])
 def test_counted_masks_are_unbiased(sampling: TimeSampling, skew: float) -> None:
-    generator = torch.Generator().manual_seed(12)
-    batches = torch.stack([
-        losses_of(count_masks(64, LENGTH, skew=skew, sampling=sampling, generator=generator)).mean() for _ in range(800)
-    ])  # fmt: skip
+    generator, loss = torch.Generator().manual_seed(12), AnyOrder(VOCAB, skew=skew, sampling=sampling)
+    batches = torch.stack([draw(loss, 64, generator).mean() for _ in range(800)])
     spread = float(batches.std()) / len(batches) ** 0.5
     assert spread < 0.01
     assert abs(float(batches.mean()) - exact_path_loss()) < 4 * spread  # false alarm 6e-5; the seed is fixed
 
 
 def test_even_levels_and_counts_lower_the_variance() -> None:
-    def spread(draw: Callable[..., Masks], sampling: TimeSampling) -> float:
+    def spread(loss: DiffusionLoss) -> float:
         generator = torch.Generator().manual_seed(13)
-        return float(torch.stack([
-            losses_of(draw(16, LENGTH, sampling=sampling, generator=generator)).mean() for _ in range(500)
-        ]).std())  # fmt: skip
+        return float(torch.stack([draw(loss, 16, generator).mean() for _ in range(500)]).std())
 
     # Standard deviations from 500 batches are good to 3 %. That of the Bernoulli loss is infinite in law.
-    assert spread(count_masks, "stratified") < 0.8 * spread(count_masks, "independent")
-    assert spread(count_masks, "independent") < 0.8 * spread(bernoulli_masks, "independent")
+    independent = spread(AnyOrder(VOCAB, sampling="independent"))
+    assert spread(AnyOrder(VOCAB)) < 0.8 * independent
+    assert independent < 0.8 * spread(by_share(sampling="independent"))
 
 
 def test_counts_are_spread_evenly_and_exact() -> None:
-    masks = count_masks(8, 4, generator=torch.Generator().manual_seed(1))
-    assert masks.hidden.sum(1).tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
-    torch.testing.assert_close(masks.weight, 1 / masks.hidden.sum(1).float())
-    torch.testing.assert_close(masks.time, masks.hidden.float().mean(1))
-    skewed = count_masks(8, 4, skew=2.0, generator=torch.Generator().manual_seed(1))
-    counts = skewed.hidden.sum(1).tolist()  # u² crosses 1/4, 1/2, 3/4 at u = 4/8, 5.7/8, 6.9/8
+    loss = AnyOrder(VOCAB)
+    hidden, time = masks_and_times(loss, 8, 4, seed=1)
+    assert hidden.sum(1).tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+    torch.testing.assert_close(loss.weigh(torch.ones(8), time, 4), 1 / hidden.sum(1).float())
+    torch.testing.assert_close(loss.level(time), hidden.float().mean(1))
+    skewed, _ = masks_and_times(AnyOrder(VOCAB, skew=2.0), 8, 4, seed=1)
+    counts = skewed.sum(1).tolist()  # u² crosses 1/4, 1/2, 3/4 at u = 4/8, 5.7/8, 6.9/8
     assert counts[:5] + counts[7:] == [1, 1, 1, 1, 2, 4]
 
 
 def test_every_subset_of_a_size_is_equally_likely() -> None:
-    masks = count_masks(60_000, 4, generator=torch.Generator().manual_seed(2))
-    pairs = masks.hidden[masks.hidden.sum(1) == 2].long() @ torch.tensor([1, 2, 4, 8])
+    hidden, _ = masks_and_times(AnyOrder(VOCAB), 60_000, 4, seed=2)
+    pairs = hidden[hidden.sum(1) == 2].long() @ torch.tensor([1, 2, 4, 8])
     counts = pairs.bincount(minlength=16)
     assert int((counts > 0).sum()) == 6
     expected = 15_000 / 6
@@ -172,29 +180,34 @@ def test_levels_are_uniform(sampling: TimeSampling) -> None:
 
 
 def test_the_first_hidden_level_has_a_finite_weight() -> None:
-    for schedule in (None, Cosine(), Polynomial(0.5)):
-        masks = bernoulli_masks(100_000, 2, schedule=schedule, generator=torch.Generator().manual_seed(4))
-        assert torch.isfinite(masks.weight).all()
-        assert ((masks.time >= 0) & (masks.time <= 1)).all()
+    for loss in (by_share(), Subs(VOCAB, Cosine()), Subs(VOCAB, Polynomial(0.5))):
+        time = loss.times(100_000, 2, generator=torch.Generator().manual_seed(4))
+        assert torch.isfinite(loss.weigh(torch.ones(100_000), time, 2)).all()
+        assert ((loss.level(time) >= 0) & (loss.level(time) <= 1)).all()
 
 
 def test_a_row_that_hides_nothing_carries_no_loss() -> None:
-    masks = Masks(torch.tensor([[False] * 4, [True] * 4]), torch.ones(2), torch.ones(2))
-    losses = losses_of(masks)
+    noisy = torch.stack((SEQUENCE, torch.full((LENGTH,), VOCAB)))
+    losses = by_share().value(network(noisy).log_softmax(-1), SEQUENCE.expand(2, -1), noisy, torch.ones(2))
     assert losses[0] == 0
     assert losses[1] > 0
 
 
-def test_a_network_is_asked_about_holes_alone_and_told_the_time() -> None:
-    masks = count_masks(6, LENGTH, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("masking", ["count", "bernoulli"])
+def test_a_network_is_asked_about_holes_alone_and_told_the_time(masking: str) -> None:
+    loss = AnyOrder(VOCAB, masking=masking)  # type: ignore[arg-type]
+    hidden, drawn = masks_and_times(loss, 6, LENGTH, seed=0)
 
     def spy(tokens: Tensor, time: Tensor, at: Tensor) -> Tensor:
-        assert torch.equal(tokens == VOCAB, masks.hidden)
-        assert torch.equal(at, masks.hidden)
-        assert torch.equal(time, masks.time)
+        assert torch.equal(tokens == VOCAB, hidden)
+        assert torch.equal(at, hidden)
+        assert torch.equal(time, drawn.float())
+        if masking == "count":
+            assert torch.equal(time, hidden.float().mean(1))
         return network(tokens, time, at)
 
-    masked_diffusion_losses(spy, SEQUENCE.expand(6, -1), masks, VOCAB)
+    model = loss.reading(spy, "posterior")
+    loss.estimate(model, SEQUENCE.expand(6, -1), generator=torch.Generator().manual_seed(0))
 
 
 def test_autoregressive_loss_is_the_log_likelihood_per_token() -> None:
@@ -204,7 +217,7 @@ def test_autoregressive_loss_is_the_log_likelihood_per_token() -> None:
         assert tokens.tolist() == [[VOCAB, 0, 1], [VOCAB, 2, 2]]
         return logits
 
-    losses = autoregressive_losses(causal, torch.tensor([[0, 1, 2], [2, 2, 0]]), VOCAB)
+    losses = Autoregressive(VOCAB).estimate(causal, torch.tensor([[0, 1, 2], [2, 2, 0]]))
     log_probs = logits.log_softmax(-1)
     expected = -(log_probs[0, 0, 0] + log_probs[0, 1, 1] + log_probs[0, 2, 2]) / 3
     torch.testing.assert_close(losses[0], expected)
@@ -212,10 +225,10 @@ def test_autoregressive_loss_is_the_log_likelihood_per_token() -> None:
 
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="masking"):
-        draw_masks("random", 2, 2)  # type: ignore[arg-type]
+        AnyOrder(VOCAB, masking="random")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="skew"):
-        count_masks(2, 2, skew=0.5)
+        AnyOrder(VOCAB, skew=0.5)
     with pytest.raises(ValueError, match="sampling"):
-        count_masks(2, 2, sampling="even")  # type: ignore[arg-type]
+        AnyOrder(VOCAB, sampling="even")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="length"):
-        bernoulli_masks(2, 0)
+        AnyOrder(VOCAB).times(2, 0)

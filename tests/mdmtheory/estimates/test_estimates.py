@@ -119,7 +119,7 @@ def test_learning_error_weights_steps_and_positions_rightly():
 
 
 def test_sequence_error_of_copy_pairs_has_its_closed_form():
-    """SER = 1 − (1 − (1 − 1/k) Σ w²)^{L/2} (THEORY §3)."""
+    """SER = 1 − (1 − (1 − 1/k) Σ w²)^{L/2} (docs/theory.md §3)."""
     language = copy_pairs(4)
     weights = torch.tensor([0.25, 0.25, 0.5], dtype=torch.float64)
     plan = plans.bernoulli(weights, 4000, 6, generator=torch.Generator().manual_seed(2))

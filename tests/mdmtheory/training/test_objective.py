@@ -13,7 +13,7 @@ from torch import Tensor
 
 from languages import random_ngram
 from mdmtheory.denoisers import Denoiser, NetworkDenoiser, NoisyNetworkDenoiser, Oracle, UniformOracle
-from mdmtheory.diffusion import DenoisingScoreEntropy, DiscreteTime, Subs, Uniform
+from mdmtheory.diffusion import AnyOrder, Autoregressive, DenoisingScoreEntropy, DiscreteTime, Subs, Uniform
 from mdmtheory.diffusion.losses import Network
 from mdmtheory.diffusion.parametrisations import log_score
 from mdmtheory.networks import fresh_network
@@ -21,7 +21,7 @@ from mdmtheory.networks.weights import read_tensors, write_tensors
 from mdmtheory.training import TrainingConfig, train
 from mdmtheory.training.checkpoints import FILE_NAME
 from mdmtheory.training.evaluate import sequence_losses
-from mdmtheory.training.objective import diffusion_loss, network_output, training_losses
+from mdmtheory.training.objective import training_loss, training_losses
 
 LANGUAGE = random_ngram(2, 4, seed=1, concentration=0.3)
 SHORT = TrainingConfig(
@@ -81,7 +81,7 @@ def test_bad_settings_are_named(options: dict, culprit: str) -> None:
 
 def test_settings_name_the_losses() -> None:
     def made(name: str) -> object:
-        return diffusion_loss(dataclasses.replace(SHORT, **EVERY[name]), 4)
+        return training_loss(dataclasses.replace(SHORT, **EVERY[name]), 4)
 
     subs, d3pm, sedd = made("subs of N steps"), made("d3pm uniform"), made("sedd uniform")
     assert isinstance(subs, Subs)
@@ -89,9 +89,16 @@ def test_settings_name_the_losses() -> None:
     assert isinstance(d3pm, DiscreteTime)
     assert (d3pm.process, d3pm.num_steps) == (Uniform(4), 8)
     assert isinstance(sedd, DenoisingScoreEntropy)
-    assert sedd.schedule == diffusion_loss(dataclasses.replace(SHORT, loss="subs", schedule="geometric"), 4).schedule  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="loss must be subs, d3pm or score-entropy, got 'any-order'"):
-        diffusion_loss(SHORT, 4)
+    assert sedd.schedule == training_loss(dataclasses.replace(SHORT, loss="subs", schedule="geometric"), 4).schedule  # type: ignore[attr-defined]
+    masked = training_loss(dataclasses.replace(SHORT, time_sampling="systematic"), 4)
+    assert isinstance(masked, AnyOrder)
+    assert (masked.masking, masked.skew, masked.sampling) == ("count", 2.0, "systematic")
+    evaluated = masked.for_evaluation()
+    assert (evaluated.masking, evaluated.skew, evaluated.sampling) == ("count", 1.0, "stratified")
+    shares = training_loss(dataclasses.replace(SHORT, masking="bernoulli"), 4)
+    assert isinstance(shares, AnyOrder)
+    assert (shares.masking, shares.skew) == ("bernoulli", 1.0)  # the skew is that of the number of masks
+    assert isinstance(training_loss(dataclasses.replace(SHORT, kind="ar"), 4), Autoregressive)
 
 
 @pytest.mark.parametrize("name", list(EVERY))
@@ -159,7 +166,7 @@ def test_a_checkpoint_from_before_these_settings_is_still_good(tmp_path: Path) -
 
 def paired_excess(config: TrainingConfig, network: Network, oracle: Denoiser) -> float:
     """What a network's bound is above that of the truth, nats per token: the same times and noise for both."""
-    loss, generator = diffusion_loss(config, 4), torch.Generator().manual_seed(3)
+    loss, generator = training_loss(config, 4), torch.Generator().manual_seed(3)
     tokens = LANGUAGE.sample(2000, 12, generator=generator)
     time = loss.times(*tokens.shape, generator=generator)
     noisy = loss.noise(tokens, time, generator=generator)
@@ -171,9 +178,9 @@ def paired_excess(config: TrainingConfig, network: Network, oracle: Denoiser) ->
         return law if loss.output == "log-posterior" else log_score(law, noisy[at], alpha, loss.process, "posterior")
 
     with torch.no_grad():
-        models = (network_output(network, loss, config), truth)
+        models = (loss.reading(network, config.parametrisation), truth)
         mine, exact = (loss.value(model(noisy, level, at), tokens, noisy, time).double().mean() for model in models)
-    return float(mine - exact) / 12
+    return float(mine - exact)
 
 
 @pytest.mark.parametrize("name", ["d3pm uniform", "sedd absorbing", "sedd uniform", "leave-one-out by score entropy"])
@@ -195,7 +202,7 @@ def test_a_small_network_learns(name: str) -> None:
     assert isinstance(result.model, NoisyNetworkDenoiser if uniform else NetworkDenoiser)
     generator = torch.Generator().manual_seed(4)
     tokens = LANGUAGE.sample(400, 12, generator=generator)
-    process = diffusion_loss(config, 4).process
+    process = training_loss(config, 4).process
     noisy = process.add_noise(tokens, 0.6, generator=generator)
     level = torch.full((len(noisy),), 0.4, dtype=torch.float64)
     frequencies = (tokens.flatten().bincount(minlength=4) / tokens.numel()).double().expand(*noisy.shape, 4)
@@ -204,7 +211,7 @@ def test_a_small_network_learns(name: str) -> None:
 
     def distance(law: Tensor) -> float:
         terms = torch.where(truth > -torch.inf, truth.exp() * (truth - law), 0).sum(-1)
-        return float(terms[diffusion_loss(config, 4).positions(noisy)].mean())
+        return float(terms[training_loss(config, 4).positions(noisy)].mean())
 
     assert distance(result.model(noisy, level).double()) < 0.5 * distance(alone.log())
 

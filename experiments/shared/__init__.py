@@ -1,0 +1,1 @@
+"""What the experiments on synthetic languages share: configuration, cells and published figures."""

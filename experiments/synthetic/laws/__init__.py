@@ -1,1 +1,0 @@
-"""Path against marginal law: its cells and figures."""

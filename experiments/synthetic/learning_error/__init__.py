@@ -1,1 +1,0 @@
-"""What a trained network adds: its cells, measures, report and figures."""

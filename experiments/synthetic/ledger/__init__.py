@@ -1,1 +1,0 @@
-"""The theorem ledger as an experiment: its cells, report and figure."""

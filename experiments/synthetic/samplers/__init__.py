@@ -1,1 +1,0 @@
-"""Sampler families at equal network calls: their settings, cells, comparison and figures."""

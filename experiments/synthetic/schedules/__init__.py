@@ -1,1 +1,0 @@
-"""Families of schedules: what they are, their cells and figures."""

@@ -1,1 +1,0 @@
-"""SER against the number of steps: its cells and figures."""

@@ -1,1 +1,0 @@
-"""The paper's table under three laws: its cells, fits, answers and figures."""

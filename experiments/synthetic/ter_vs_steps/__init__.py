@@ -1,1 +1,0 @@
-"""TER and SER against the number of steps: its figure."""

@@ -1,0 +1,202 @@
+"""The figures of `ter_vs_length`: TER increases by law beside the paper's, against steps and against length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from experiments.harness.figures import (
+    draw_estimates,
+    house_style,
+    log_steps,
+    log_values,
+    looks,
+    new_figure,
+    save_figure,
+)
+from experiments.shared.published import STEPS
+from experiments.ter_vs_length.fits import LAWS, all_matches, fits, series
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DESCRIPTION = "mdmtheory, python -m experiments.ter_vs_length; intervals are 95 %"
+HOLLOW: dict[Any, str] = {256: "o", 512: "s", 1024: "^"}
+"""Markers of the paper's lengths."""
+LOWEST = 0.01
+"""Least TER increase shown, in %: half of the paper's smallest figure."""
+METHODS = "(thick line: exact; markers: estimates or extrapolated, 95 %)"
+
+
+def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
+    """TER increase against N at our longest length of the paper's, and below it the paper's figures over ours.
+
+    Args:
+        table: The tidy table.
+        folder: Where the PNG file goes.
+        languages: The languages, in the order of the panels.
+    """
+    style, lengths = looks(LAWS), set(table.loc[table["method"] != "published", "length"])
+    shared = lengths & set(HOLLOW)
+    length = max(shared or lengths)
+    slopes, held = fits(table), all_matches(table)
+    with house_style():
+        figure, panels = new_figure(len(languages), 2, width=3.5, height=3.1)
+        for language, above, below in zip(languages, panels, panels[len(languages) :], strict=False):
+            here = table[table["language"] == language]
+            published = table[(table["language"] == language.partition(":")[0]) & (table["method"] == "published")]
+            for law in LAWS:
+                _draw_law(above, here[here["length"] == length], law, style[law])
+                ratio = _ratio(published, series(here).get(law))
+                if ratio is not None:
+                    trend = held.get((language, law))
+                    label = "_nolegend_" if trend is None else f"paper/{law} ∝ N$^{{{trend.trend.steps:+.2f}}}$"
+                    for one, rows in ratio.groupby("length"):
+                        look = {"color": style[law]["color"], "marker": HOLLOW[one], "fillstyle": "none"}
+                        below.plot(rows["steps"].astype(float), rows["ratio"], label=label, linewidth=0.8, **look)
+                        label = "_nolegend_"
+            _draw_published(above, published)
+            fit = slopes.get((language.partition(":")[0], "paper"))
+            note = "" if fit is None else f"\npaper falls as N$^{{{fit.steps:.2f}}}$"
+            above.set_title(language + note)
+            _steps_axis(above, here, published)
+            _percent(above)
+            below.axhline(1.0, color="0.6", linewidth=0.8)
+            below.set_yscale("log")
+            below.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            below.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+            below.yaxis.set_minor_locator(NullLocator())
+            _steps_axis(below, here, published)
+            if below.get_legend_handles_labels()[1]:
+                bottom, top = below.get_ylim()
+                below.set_ylim(top=bottom * (top / bottom) ** 1.5)  # room for the legend
+                below.legend(fontsize=8, loc="upper right")
+            else:
+                below.text(0.5, 0.5, "no figures of the paper\nat these lengths", ha="center", va="center",
+                           transform=below.transAxes, color="0.4")  # fmt: skip
+        _same_range(panels[: len(languages)])
+        panels[0].set_ylabel(f"TER increase over the truth\n(ours at L = {length})")
+        panels[len(languages)].set_ylabel("the paper's figures over ours\n(flat: same shape)")
+        _legend(figure, panels[: len(languages)], METHODS)
+        figure.suptitle(
+            "On pruned languages all three laws fall as 1/N:\nthe shape does not tell which one the paper reports"
+        )
+        path = folder / "ter_vs_length_steps.png"
+        return [save_figure(figure, path, title="TER increase by law against steps", description=DESCRIPTION)]
+
+
+def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
+    """TER increase against L at a few N: the paper's points and the three laws.
+
+    Args:
+        table: The tidy table.
+        folder: Where the PNG file goes.
+        languages: The languages, in the order of the panels.
+    """
+    style = looks(LAWS)
+    ours = table[table["method"] != "published"]
+    common = sorted(set(ours["steps"].dropna()) & set(STEPS))
+    if not common:
+        return []
+    chosen = list(dict.fromkeys([common[0], common[-1]]))
+    lengths = sorted({*ours["length"].dropna(), *table.loc[table["method"] == "published", "length"]})
+    with house_style():
+        figure, panels = new_figure(len(languages), width=3.5, height=3.4)
+        for language, axes in zip(languages, panels, strict=True):
+            published = table[(table["language"] == language.partition(":")[0]) & (table["method"] == "published")]
+            lines = series(table[table["language"] == language])
+            for steps in chosen:
+                for law in LAWS:
+                    if law not in lines:
+                        continue
+                    rows = lines[law][lines[law]["steps"] == steps].sort_values("length")
+                    label = f"{law} law" if steps == chosen[0] else "_nolegend_"
+                    x = rows["length"].astype(float)
+                    axes.plot(x, 100 * rows["value"], linewidth=0.9, label=label, **style[law])
+                rows = published[published["steps"] == steps].sort_values("length")
+                label = "the paper's trained MDM: published" if steps == chosen[0] else "_nolegend_"
+                axes.plot(rows["length"].astype(float), 100 * rows["value"], color="0.2", marker="o", linewidth=0.6,
+                          fillstyle="none", label=label)  # fmt: skip
+                last = rows if len(rows) else lines["path"][lines["path"]["steps"] == steps].sort_values("length")
+                if len(last):
+                    at = (float(last["length"].iloc[-1]), 100 * float(last["value"].iloc[-1]))
+                    axes.annotate(f"N = {steps}", at, (4, 4), textcoords="offset points", fontsize=8, ha="right")
+            log_steps(axes, lengths, "length L")
+            _percent(axes)
+            axes.set_title(language)
+        _same_range(panels)
+        panels[0].set_ylabel("TER increase over the truth")
+        _legend(figure, panels)
+        figure.suptitle("At a fixed number of steps the TER increase\nof every law hardly depends on the length")
+        path = folder / "ter_vs_length.png"
+        return [save_figure(figure, path, title="TER increase by law against length", description=DESCRIPTION)]
+
+
+def _draw_law(axes: Axes, table: pandas.DataFrame, law: str, look: dict[str, Any]) -> None:
+    """One law: lines for what is exact or settled, markers for estimates, a shade for the bracket."""
+    rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)].copy()
+    rows[["value", "low", "high"]] *= 100
+    label = f"{law} law"
+    for method in ("exact", "extrapolated", "monte-carlo", "bound"):
+        part = rows[(rows["method"] == method) & (rows["value"] < float("inf"))].copy()
+        if method == "monte-carlo":
+            part = part[part["low"] > 0]  # an interval that reaches zero has no place on a logarithmic axis
+        bracket = "marginal law: bracket −ln(1 − SER) … path law (ends as known, or 95 %)"
+        draw_estimates(axes, part, label=bracket if method == "bound" else label, **look)
+        if method != "bound":
+            part = part.sort_values("steps")
+            axes.plot(part["steps"].astype(float), part["value"], color=look["color"], linewidth=0.6)
+    first = series(table).get(law)
+    if first is not None and first["metric"].iloc[0] != "ter_increase":
+        first = first.sort_values("steps")
+        label = "marginal law to first order, Σ w²g/L: estimate"
+        axes.plot(first["steps"].astype(float), 100 * first["value"], color=look["color"], linestyle="--", label=label)
+
+
+def _draw_published(axes: Axes, published: pandas.DataFrame) -> None:
+    for length, rows in published.groupby("length"):
+        rows = rows.sort_values("steps")
+        axes.plot(rows["steps"].astype(float), 100 * rows["value"], color="0.2", marker=HOLLOW[length],
+                  fillstyle="none", linestyle="", label=f"paper, trained MDM, L = {length}: published")  # fmt: skip
+
+
+def _ratio(published: pandas.DataFrame, ours: pandas.DataFrame | None) -> pandas.DataFrame | None:
+    if ours is None:
+        return None
+    both = published.merge(ours, on=["length", "steps"], suffixes=("", "_ours")).sort_values("steps")
+    return both.assign(ratio=both["value"] / both["value_ours"]) if len(both) else None
+
+
+def _steps_axis(axes: Axes, ours: pandas.DataFrame, published: pandas.DataFrame) -> None:
+    log_steps(axes, sorted({int(n) for rows in (ours, published) for n in rows["steps"].dropna()}))
+
+
+def _percent(axes: Axes) -> None:
+    log_values(axes, "")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g} %"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _same_range(panels: Sequence[Axes]) -> None:
+    bottom, top = (end(axes.get_ylim()[place] for axes in panels) for place, end in ((0, min), (1, max)))
+    for axes in panels:
+        axes.set_ylim(max(bottom, LOWEST), top)
+
+
+def _legend(figure: Figure, panels: Sequence[Axes], note: str = "") -> None:
+    """One legend below for the panels given, laws first."""
+    handles: dict[str, Any] = {f"{law} law": None for law in LAWS}
+    if note:
+        handles[note] = Line2D([], [], linestyle="")
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles[label] = handles.get(label) or handle
+    shown = {label: handle for label, handle in handles.items() if handle is not None}
+    figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=min(3, len(panels)))

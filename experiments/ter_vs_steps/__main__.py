@@ -1,0 +1,8 @@
+"""`python -m experiments.ter_vs_steps`."""
+
+import sys
+
+from experiments.ter_vs_steps import EXPERIMENT, main
+
+if __name__ == "__main__":
+    sys.exit(main(EXPERIMENT))

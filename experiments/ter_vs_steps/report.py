@@ -1,0 +1,31 @@
+"""The tables of the main job: TER increase and SER against steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from experiments.harness.report import summary
+
+if TYPE_CHECKING:
+    import pandas
+
+    from experiments.ter_vs_steps.config import Config
+
+
+def report(table: pandas.DataFrame, config: Config) -> str:
+    """The table that matters: TER increase in percent and SER, against steps; AR models apart, they have no N."""
+    parts = []
+    increase = table[(table["metric"] == "ter_increase") & (table["denoiser"] != "ar")].copy()
+    increase[["value", "low", "high"]] *= 100
+    increase["unit"] = "%"
+    places = ("language", "length", "denoiser", "method")
+    parts.append(
+        "TER increase over the truth, TER(p)/TER(q) − 1 (path law), in %\n" + summary(increase, places=places).text()
+    )
+    errors = table[(table["metric"] == "ser") & (table["denoiser"] != "ar")]
+    parts.append("SER, the share of sequences outside the language\n" + summary(errors, places=places).text())
+    autoregressive = table[(table["denoiser"] == "ar") & table["metric"].isin(["ter_increase", "ser"])]
+    if len(autoregressive):
+        levels = summary(autoregressive, across="metric", places=("language", "length", "denoiser"))
+        parts.append("Autoregressive, one token a step (ter_increase as a ratio)\n" + levels.text())
+    return "\n\n".join(parts)

@@ -1,0 +1,1 @@
+"""Forward–backward with hidden positions: in torch operations for any chain, in compiled loops for the CPU."""

@@ -1,0 +1,122 @@
+"""Log-probability of n-gram rows with holes, following only the contexts that the revealed tokens allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from languages.inference.state_chain import ContextChain
+
+TINY = 1e-100
+"""Shares of the mass below this are left to others."""
+CROWDED = 16
+"""Loops side by side go through all edges, but through one this many times faster than the kernel follows one."""
+MANY_CONTEXTS, CROWDED_MANY = 1 << 13, 2
+"""With more contexts than this their vectors leave the cache, and they are faster by this factor only."""
+STEP = 2048
+"""Edges that are followed in the time that one step takes at least otherwise."""
+
+
+def frontier_log_likelihood(
+    chain: ContextChain, tokens: Int[Tensor, "B T"], otherwise: Callable[[Tensor], Tensor]
+) -> Float[Tensor, " B"]:
+    """Log-probability (nats) of the revealed tokens of each row, hidden ones summed out.
+
+    A compiled loop follows the live contexts of each row. Rows that turn out too crowded or too improbable for it are
+    left to another method.
+
+    Args:
+        chain: The contexts of an n-gram, n ≥ 2, on the CPU, no edge less probable than `TINY`.
+        tokens: (B, T) with holes.
+        otherwise: Answers the same question for the rows it is given.
+    """
+    automaton = chain.automaton
+    factor = CROWDED if chain.num_states <= MANY_CONTEXTS else CROWDED_MANY
+    most = max(automaton.num_edges // factor, STEP // max(1, len(tokens)))
+    # If each context has the mean number of edges, so many contexts are live after each token.
+    hidden = (tokens == chain.vocab_size).long().cumsum(1)
+    hidden[:, automaton.order - 1 :] -= hidden[:, : 1 - automaton.order].clone()
+    branching = automaton.num_edges / chain.num_states
+    live = (branching ** hidden.double()).clamp_(max=chain.num_states)
+    left = live.mean(1) * branching > most
+    result = torch.empty(len(tokens), dtype=torch.float64)
+    if not bool(left.all()):
+        masses, failed = _log_masses(
+            tokens[~left].contiguous().numpy(),
+            chain.vocab_size,
+            automaton.offsets.numpy(),
+            automaton.edge_token.numpy(),
+            automaton.edge_target.numpy(),
+            automaton.edge_prob.numpy(),
+            most * tokens.shape[1],
+        )
+        result[~left] = torch.from_numpy(masses)
+        left[~left] = torch.from_numpy(failed)
+    if bool(left.any()):
+        result[left] = otherwise(tokens[left])
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_masses(
+    tokens: Int[np.ndarray, "B T"],
+    vocab_size: int,
+    offsets: Int[np.ndarray, " S+1"],
+    edge_token: Int[np.ndarray, " E"],
+    edge_target: Int[np.ndarray, " E"],
+    edge_prob: Float[np.ndarray, " E"],
+    budget: int,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Log-probability of the revealed tokens of each row, and the rows that ran out of budget or near underflow.
+
+    Args:
+        tokens: Rows with holes (id V).
+        vocab_size: V.
+        offsets: Edges of state s are offsets[s] … offsets[s + 1] − 1, sorted by token.
+        edge_token: Token of each edge.
+        edge_target: State each edge enters.
+        edge_prob: Probability of each edge, at least `TINY`.
+        budget: Edges that may be followed for each row.
+    """
+    total, failed = np.zeros(len(tokens)), np.zeros(len(tokens), dtype=np.bool_)
+    place = np.zeros(len(offsets) - 1, dtype=np.int64)
+    states, following = np.zeros(64, dtype=np.int64), np.zeros(64, dtype=np.int64)
+    shares, flows = np.empty(64), np.empty(64)
+    for row in range(len(tokens)):
+        states[0], shares[0], count, spent = 0, 1.0, 1, 0
+        for token in tokens[row]:
+            found, mass = 0, 0.0
+            for i in range(count):
+                low, high = offsets[states[i]], offsets[states[i] + 1]
+                if token < vocab_size:
+                    low += np.searchsorted(edge_token[low:high], token)
+                    high = low + 1 if low < high and edge_token[low] == token else low
+                spent += high - low
+                if found + high - low > len(following):
+                    size = 2 * (found + high - low)
+                    following = np.concatenate((following[:found], np.zeros(size - found, dtype=np.int64)))
+                    flows = np.concatenate((flows[:found], np.empty(size - found)))
+                for edge in range(low, high):
+                    target, flow = edge_target[edge], shares[i] * edge_prob[edge]
+                    at = place[target]
+                    if at >= found or following[at] != target:
+                        at = found
+                        place[target], following[at], flows[at] = at, target, 0.0
+                        found += 1
+                    flows[at] += flow
+                    mass += flow
+            total[row] += np.log(mass) if mass > 0.0 else -np.inf
+            failed[row] |= spent > budget
+            if mass == 0.0 or failed[row]:
+                break
+            for i in range(found):
+                flows[i] /= mass
+                failed[row] |= flows[i] < TINY
+            states, following, shares, flows, count = following, states, flows, shares, found
+    return total, failed

@@ -1,0 +1,227 @@
+"""SER against steps and along N = C·L: every number against another way of finding it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas
+import pytest
+from reference.brute_force import BruteNGram, sequences
+from reference.marginal_law import marginal_law
+
+from experiments.harness.tables import read_results
+from experiments.ser_vs_steps import EXPERIMENT, PRESETS, main
+from experiments.ser_vs_steps import cells as sequence_errors
+from experiments.ser_vs_steps.cells import (
+    ExponentCell,
+    SequenceErrorCell,
+    block_size,
+    exact_kappa,
+    sequence_error_rates,
+)
+from experiments.ser_vs_steps.config import linear_steps
+from experiments.ser_vs_steps.experiment import cells
+from experiments.ser_vs_steps.report import proportional, report
+from experiments.shared.oracle_samples import OracleCell
+from languages import language_from
+from languages.information import conflict_curve
+from mdmtheory.diffusion.schedules import uniform_reveal
+from mdmtheory.exact import asymptotics, markov
+
+PAIRS = "copy-pairs:symbols=16"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    results = EXPERIMENT.run(PRESETS["smoke"], folder, jobs=1)
+    assert not results.failures
+    return results, folder
+
+
+def rows_of(cell):
+    return pandas.DataFrame([dataclasses.asdict(row) for row in cell.run(None)])
+
+
+def brute_ser(specification, length, steps):
+    """SER by enumeration of reveal steps and sequences."""
+    language = language_from(specification)
+    start, transition = (table.numpy() for table in language.first_order())
+    reference = BruteNGram(transition, start)
+    law = marginal_law(reference, length, [1 / steps] * steps)
+    return sum(p for word, p in zip(sequences(3, length), law, strict=True) if reference.prob(word) == 0)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_sequence_error_rates_are_those_of_enumeration(steps):
+    specification = "2-gram:vocab=3,seed=2,prune=0.3"
+    found = sequence_error_rates(language_from(specification), 4, [1, 2, 3])[steps]
+    assert found.method == "exact"
+    assert found.value > 0.01
+    assert found.value == pytest.approx(brute_ser(specification, 4, steps), abs=1e-12)
+
+
+def test_long_sequences_are_extrapolated(monkeypatch):
+    language = language_from("2-gram")
+    exact = sequence_error_rates(language, 40, [6])[6]
+    monkeypatch.setattr(sequence_errors, "TABLE_WORK", 0.0)
+    found = sequence_error_rates(language, 40, [6])[6]
+    assert (exact.method, found.method) == ("exact", "extrapolated")
+    assert found.value == pytest.approx(exact.value, abs=1e-6)
+
+
+def test_smoke_table_holds_the_calculators_numbers(smoke):
+    table = read_results(smoke[1])
+    errors = table[(table["metric"] == "ser") & (table["length"] == 12)]
+    for row in errors[(errors["language"] == "2-gram") & (errors["method"] == "exact")].itertuples():
+        exact = markov.sequence_error_rate(language_from("2-gram"), 12, uniform_reveal(row.steps))
+        assert row.value == pytest.approx(exact, abs=1e-12)
+    for row in errors[(errors["language"] == PAIRS) & (errors["method"] == "exact")].itertuples():
+        assert row.value == pytest.approx(1 - (1 - (1 - 1 / 16) / row.steps) ** 6, abs=1e-12)
+    for row in table[(table["language"] == PAIRS) & (table["metric"] == "ser_first_order")].itertuples():
+        assert row.value == pytest.approx(1 - math.exp(-6 * (1 - 1 / 16) / row.steps), abs=1e-12)
+    assert (table["low"] <= table["value"] + 1e-12).all()
+    assert (table["value"] <= table["high"] + 1e-12).all()
+    exact = {("2-gram", "exact"), (PAIRS, "exact")}
+    assert set(zip(errors["language"], errors["method"], strict=True)) == exact | {
+        (name, "monte-carlo") for name in ("2-gram", "hmm", PAIRS)
+    }
+
+
+def test_samples_agree_with_the_calculator(smoke):
+    """64 sequences, two languages: each misses by five standard errors with probability below 1e-5; fixed seed."""
+    table = read_results(smoke[1])
+    errors = table[(table["metric"] == "ser") & (table["length"] == 12) & (table["steps"] == 4)]
+    exact = errors[errors["method"] == "exact"].set_index("language")["value"]
+    sampled = errors[errors["method"] == "monte-carlo"].set_index("language")["value"]
+    for name in ("2-gram", PAIRS):
+        assert abs(sampled[name] - exact[name]) < 5 * math.sqrt(exact[name] * (1 - exact[name]) / 64)
+
+
+def test_the_first_order_law_of_a_chain_is_that_of_its_conflict_curve():
+    rows = rows_of(SequenceErrorCell("2-gram", "", 10, 0, (2, 8), True, 2))
+    law = rows[rows["metric"] == "ser_first_order"].set_index("steps")["value"]
+    curve = conflict_curve(language_from("2-gram"), 10)
+    for steps in (2, 8):
+        g = curve.g((np.arange(steps) + 0.5) / steps).numpy()
+        assert law[steps] == pytest.approx(1 - math.exp(-g.sum() / steps**2), rel=1e-12)
+
+
+def test_the_estimated_first_order_law_holds_the_exact_one():
+    """The interval, three times as wide, misses with probability below 1e-7 a number; fixed seed."""
+    name, length = "3-gram:vocab=2,seed=3,prune=0.3", 6
+    rows = rows_of(SequenceErrorCell(name, "", length, 0, (1, 4), True, 256))
+    curve = conflict_curve(language_from(name), length)
+    for row in rows[rows["metric"] == "ser_first_order"].itertuples():
+        exact = asymptotics.first_order_sequence_error_rate(curve, uniform_reveal(row.steps))
+        assert exact > 0.05
+        assert row.value - 3 * (row.value - row.low) <= exact <= row.value + 3 * (row.high - row.value)
+    (kappa,) = rows[rows["metric"] == "kappa"].itertuples()
+    assert abs(kappa.value - curve.integral / length) <= 3 * (kappa.high - kappa.value)
+    assert "ser" not in set(rows["metric"])  # nothing is calculated where nothing can be
+
+
+def test_kappa_and_the_exponent():
+    assert exact_kappa(language_from(PAIRS)).value == pytest.approx((1 - 1 / 16) / 2, abs=1e-13)
+    assert exact_kappa(language_from("hmm")) is None
+    assert exact_kappa(language_from("2-gram")).value == asymptotics.kappa(language_from("2-gram"))
+    rows = rows_of(ExponentCell("2-gram", "", 200, 0, (8, 32)))
+    exponent = rows[rows["metric"] == "error_exponent"].set_index("steps")["value"]
+    (kappa,) = rows.loc[rows["metric"] == "kappa", "value"]
+    gaps = [steps * exponent[steps] - kappa for steps in (8, 32)]
+    assert gaps[0] == pytest.approx(4 * gaps[1], rel=0.2)  # κ/N + O(1/N²)
+    curve = markov.sequence_error_curve(language_from("2-gram"), 30, uniform_reveal(8))
+    assert exponent[8] == pytest.approx(float(((1 - curve[-2]) / (1 - curve[-1])).log()), rel=1e-9)
+    rows = rows_of(ExponentCell(PAIRS, "", 100, 0, (5,))).set_index("metric")
+    assert rows.loc["error_exponent", "value"] == pytest.approx(-math.log(1 - (1 - 1 / 16) / 5) / 2, rel=1e-12)
+
+
+def test_the_linear_law_names_the_steps_it_says():
+    for name in ("2-gram", PAIRS):
+        rows = rows_of(ExponentCell(name, "", 400, 0, (4,))).set_index("metric")["value"]
+        assert rows["linear_steps"] == round(rows["kappa"] * 400 / math.log(2))
+        assert rows["ser_at_linear_steps"] == pytest.approx(0.5, abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["cycle:symbols=4", "3-gram", "hmm"])
+def test_languages_without_an_exponent_have_no_rows(name):
+    assert ExponentCell(name, "", 50, 0, (4,)).run(None) == []
+
+
+def test_block_sizes():
+    assert [block_size(language_from(name)) for name in (PAIRS, "parity:block=4", "2-gram", "hmm")] == [
+        2, 4, None, None
+    ]  # fmt: skip
+
+
+def test_steps_that_grow_more_slowly_than_the_linear_bound_leave_most_sequences_wrong():
+    """Copy pairs: SER > ½ whenever N ≤ C·L with C ≤ (1 − 1/k)/(2 ln 2) = 0.6763, at every even length."""
+    language = language_from(PAIRS)
+    for length in range(4, 260, 16):
+        for ratio in (0.5, 0.676):
+            steps = linear_steps(ratio, length)
+            assert steps <= ratio * length < steps + 1
+            assert sequence_error_rates(language, length, [steps])[steps].value > 0.5
+        assert sequence_error_rates(language, length, [linear_steps(1, length)])[length].value < 0.5
+    assert linear_steps(0.1, 3) == 1
+    assert linear_steps(0.29, 100) == 29  # 0.29 · 100 is 28.999999999999996 in floats
+
+
+def test_rows_at_proportional_steps(smoke):
+    config = PRESETS["smoke"]
+    rows = proportional(smoke[0].table, config)
+    near = rows[rows["length"] != math.inf]
+    assert all(row.steps == linear_steps(row.C, row.length) for row in near.itertuples())
+    wanted = {(name, c, length) for name in ("2-gram", PAIRS) for c in (0.5, 1.0) for length in (8, 16)}
+    wanted |= {("hmm", c, 8) for c in (0.5, 1.0)}
+    found = list(zip(near["language"], near["C"], near["length"], strict=True))
+    assert sorted(found) == sorted(wanted)
+    limits = rows[(rows["length"] == math.inf) & (rows["language"] == PAIRS)].set_index("C")["value"]
+    assert limits[0.5] == pytest.approx(1 - math.exp(-(1 - 1 / 16)), abs=1e-12)
+
+
+def test_report_and_figures(smoke):
+    results, folder = smoke
+    for name in ("ser_vs_steps.png", "ser_vs_length.png"):
+        assert (folder / name).stat().st_size > 20_000
+        assert folder / name in results.files
+    printed = report(results.table, PRESETS["smoke"])
+    for words in ("against steps N", "N = ⌊C·L⌋", "−N ln λ_N", "κL/ln 2 = 46 uniform steps"):
+        assert words in printed
+    assert "0.7986" in printed  # copy pairs, N = 4: 1 − (1 − 15/64)^6
+
+
+def test_languages_without_a_calculator_are_sampled_where_that_is_cheap():
+    config = dataclasses.replace(PRESETS["smoke"], ratio_lengths=(8, 16, 24), sampled_up_to=16)
+    grid = cells(config)
+    sampled = {(c.language, c.length, c.num_steps) for c in grid if isinstance(c, OracleCell)}
+    assert {place for place in sampled if place[0] == "hmm"} == {
+        ("hmm", 12, 4), ("hmm", 8, 4), ("hmm", 8, 8), ("hmm", 16, 8), ("hmm", 16, 16)
+    }  # fmt: skip
+    assert {place for place in sampled if place[0] == "2-gram"} == {("2-gram", 12, 4)}
+    assert len({cell.key for cell in grid}) == len(grid)
+
+
+@pytest.mark.parametrize(
+    ("flags", "culprit"),
+    [
+        (["--ratios", "0"], "ratios"),
+        (["--ratios", "nan"], "ratios"),
+        (["--steps", "0"], "steps"),
+        (["--sample-steps", "-1"], "sample_steps"),
+        (["--ratio-lengths", "0"], "ratio_lengths"),
+        (["--samples", "1"], "samples"),
+        (["--conflict-samples", "1"], "conflict_samples"),
+        (["--exponent-steps", "0"], "exponent_steps"),
+        (["--long-length", "0"], "long_length"),
+        (["--sampled-up-to", "-1"], "sampled_up_to"),
+        (["--languages", "2-grams"], "2-grams"),
+    ],
+)
+def test_bad_flags_name_the_culprit_and_do_nothing(flags, culprit, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(EXPERIMENT, ["--preset", "smoke", *flags, "--out", str(out)]) == 2
+    assert culprit in capsys.readouterr().err
+    assert not out.exists()
