@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.figures import draw_estimates, house_style, log_steps, log_values, new_figure
+from experiments.harness.tables import scaled
 from experiments.learning_error.report import networks_of
 from experiments.shared.look import common_legend, handles_of, of_length, palette, save
 
@@ -119,9 +120,7 @@ def _parts(axes: Axes, table: pandas.DataFrame) -> None:
         (table["metric"] == "ter_increase") & table["source"].isin(["exact denoiser", "predicted", "measured"])
     ]
     parts = {source: part.sort_values("steps") for source, part in rows.groupby("source")}
-    sampling, predicted, measured = (parts[name].copy() for name in ("exact denoiser", "predicted", "measured"))
-    for part in (sampling, predicted, measured):
-        part[["value", "low", "high"]] *= 100
+    sampling, predicted, measured = (scaled(parts[name], 100) for name in ("exact denoiser", "predicted", "measured"))
     steps, total, below = (sampling["steps"].astype(float), predicted["value"].to_numpy(), sampling["value"].to_numpy())
     axes.plot(steps, below, color=blue, label=f"sampling error alone: {KNOWN}")
     axes.plot(steps, total, color=orange, label="total, predicted: sampling + learning error")

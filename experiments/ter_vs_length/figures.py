@@ -16,6 +16,7 @@ from experiments.harness.figures import (
     looks,
     new_figure,
 )
+from experiments.harness.tables import scaled
 from experiments.shared.look import common_legend, handles_of, percent_values, same_heights, save
 from experiments.shared.published import STEPS
 from experiments.ter_vs_length.fits import LAWS, all_matches, fits, series
@@ -138,8 +139,8 @@ def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequen
 
 def _draw_law(axes: Axes, table: pandas.DataFrame, law: str, look: dict[str, Any]) -> None:
     """One law: lines for what is exact or settled, markers for estimates, a shade for the bracket."""
-    rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)].copy()
-    rows[["value", "low", "high"]] *= 100
+    rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)]
+    rows = scaled(rows, 100)
     label = f"{law} law"
     for method in ("exact", "extrapolated", "monte-carlo", "bound"):
         part = rows[(rows["method"] == method) & (rows["value"] < float("inf"))].copy()

@@ -14,6 +14,7 @@ from experiments.harness.figures import (
     looks,
     new_figure,
 )
+from experiments.harness.tables import scaled
 from experiments.shared.look import common_legend, handles_of, of_length, percent_values, same_heights, save
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
 
 def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     """Draw one metric of every denoiser; autoregressive models, which have no steps to choose, as a level."""
-    rows = table[table["metric"] == metric].copy()
-    if metric == "ter_increase":
-        rows[["value", "low", "high"]] *= 100
+    rows = scaled(table[table["metric"] == metric], 100 if metric == "ter_increase" else 1)
     style = looks(NAMES)
     stepwise = [name for name in NAMES if name != "ar"]
     published = rows[rows["method"] == "published"]
