@@ -31,6 +31,17 @@ def frame_of(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:
     return frame.astype({name: NUMBERS.get(name, "str") for name in COLUMNS})
 
 
+def scaled(frame: pandas.DataFrame, factor: Any) -> pandas.DataFrame:
+    """A copy with every number and its interval times a factor, or times a column of factors."""
+    return frame.assign(**{name: frame[name] * factor for name in ("value", "low", "high")})
+
+
+def settled(frame: pandas.DataFrame, share: float) -> pandas.DataFrame:
+    """A copy without the intervals that are narrower than a share of their number: they would only widen a report."""
+    narrow = (frame["high"] - frame["low"]) < share * frame["value"].abs()
+    return frame.assign(**{name: frame[name].mask(narrow, frame["value"]) for name in ("low", "high")})
+
+
 def write_tables(folder: Path, frame: pandas.DataFrame) -> list[Path]:
     """Write `results.csv` and `results.parquet` atomically and return their paths."""
     paths = [folder / "results.csv", folder / "results.parquet"]

@@ -15,8 +15,8 @@ from experiments.harness.figures import (
     log_values,
     looks,
     new_figure,
-    save_figure,
 )
+from experiments.shared.look import common_legend, handles_of, of_length, same_heights, save
 
 if TYPE_CHECKING:
     import pandas
@@ -43,33 +43,24 @@ def draw_laws(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -
     lengths = sorted(table["length"].unique())
     for length in lengths:
         rows = table[(table["length"] == length) & table["steps"].notna()]
-        name = "laws.png" if len(lengths) == 1 else f"laws_L{length}.png"
         with house_style():
             figure, panels = new_figure(len(languages), width=3.1, height=3.9)
             for language, axes in zip(languages, panels, strict=True):
                 _panel(axes, rows[rows["language"] == language])
                 density = "every sequence is possible" if _full(rows, language) else "some sequences are impossible"
                 axes.set_title(f"{language}\n{density}", fontsize=9)
-            bottom = min(axes.get_ylim()[0] for axes in panels)
-            top = max(axes.get_ylim()[1] for axes in panels)
-            for axes in panels:
-                axes.set_ylim(bottom, top)
+            same_heights(panels)
             panels[0].set_ylabel("KL(q‖p), nats\nfor the whole sequence")
             for axes in panels[1:]:
                 axes.set_ylabel("")
                 axes.tick_params(labelleft=False)
-            handles = {
-                label: handle
-                for axes in panels
-                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-            }
-            figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
+            common_legend(figure, handles_of(panels), 2)
             figure.suptitle(
                 f"The NELBO overstates a sampler's error (L = {length}): by a factor that grows with N where every "
                 "sequence is possible,\nby a constant one where some are not"
             )
-            description = "mdmtheory, python -m experiments.laws; intervals are 95 %"
-            paths.append(save_figure(figure, folder / name, title="Path and marginal KL", description=description))
+            name = of_length("laws", length, lengths)
+            paths.append(save(figure, folder, name, "Path and marginal KL", experiment="laws"))
     return paths
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import summary
+from experiments.harness.tables import scaled
 
 if TYPE_CHECKING:
     import pandas
@@ -37,9 +38,8 @@ def report(table: pandas.DataFrame, config: Config) -> str:
 
 def _constants(table: pandas.DataFrame) -> str:
     """N·KL at the most steps, beside its limit."""
-    last = table[(table["metric"] == "kl") & (table["steps"] == table["steps"].max())].copy()
-    for column in ("value", "low", "high"):
-        last[column] *= last["steps"].astype("float64")
+    last = table[(table["metric"] == "kl") & (table["steps"] == table["steps"].max())]
+    last = scaled(last, last["steps"].astype("float64"))
     last["what"] = "N·KL, N = " + last["steps"].astype("str")
     limits = table[table["metric"] == "kl_constant"].copy()
     limits["what"] = "limit"

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.harness.figures import draw_estimates, house_style, log_steps, log_values, new_figure, save_figure
+from experiments.harness.figures import draw_estimates, house_style, log_steps, log_values, new_figure
+from experiments.harness.tables import scaled
 from experiments.learning_error.report import networks_of
+from experiments.shared.look import common_legend, handles_of, of_length, palette, save
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from experiments.learning_error.config import Config
 
-DESCRIPTION = "mdmtheory, python -m experiments.learning_error; intervals are 95 %"
 KNOWN = "exact for 2-grams and walks, else sampled"
 KNOBS = {"width": "width", "depth": "layers", "training_tokens": "training tokens"}
 
@@ -46,7 +46,8 @@ def draw_knobs(table: pandas.DataFrame, folder: Path, config: Config) -> list[Pa
                 f"Learning error falls with width, depth and training tokens, and is largest where much is revealed "
                 f"(L = {length})\nlast column: one revealed fraction at a time; estimates with 95 %"
             )
-            paths.append(save(figure, folder, "learning_knobs", length, config, "Learning error"))
+            name = of_length("learning_knobs", length, config.lengths)
+            paths.append(save(figure, folder, name, "Learning error", experiment="learning_error"))
     return paths
 
 
@@ -63,15 +64,17 @@ def draw_predictions(table: pandas.DataFrame, folder: Path, config: Config) -> l
                 axes.set_title(language)
                 if axes is not panels[0]:
                     axes.set_ylabel("")
-            common_legend(figure, panels, 2)
+            common_legend(figure, handles_of(panels), 2)
             figure.suptitle(f"Total error = sampling error + learning error, which no steps remove (L = {length})")
-            paths.append(save(figure, folder, "learning_parts", length, config, "Total error by its parts"))
+            name = of_length("learning_parts", length, config.lengths)
+            paths.append(save(figure, folder, name, "Total error by its parts", experiment="learning_error"))
             figure, panels = new_figure(2, width=4.4, height=4.2)
             _parity(panels[0], table, rows, config, "kl", ("predicted",))
             _parity(panels[1], table, rows, config, "ser", ("reweighted", "first order"))
-            common_legend(figure, panels, 2)
+            common_legend(figure, handles_of(panels), 2)
             figure.suptitle(f"Exact law and measured ε predict what trained networks do (L = {length})")
-            paths.append(save(figure, folder, "learning_predictions", length, config, "Predicted and measured"))
+            name = of_length("learning_predictions", length, config.lengths)
+            paths.append(save(figure, folder, name, "Predicted and measured", experiment="learning_error"))
     return paths
 
 
@@ -85,7 +88,7 @@ def _knob(axes: Axes, table: pandas.DataFrame, knob: str, config: Config) -> Non
             rows = rows[rows[name] == value]
     mean = rows[rows["metric"] == "epsilon_learning_mean"].sort_values(knob)
     largest = rows[rows["metric"] == "epsilon_learning_max"].sort_values(knob)
-    color = colors()[0]
+    color = palette()[0]
     draw_estimates(axes, mean, x=knob, color=color, label="mean over the sampler")
     axes.plot(mean[knob], mean["value"], color=color, linewidth=0.6)
     axes.plot(
@@ -102,7 +105,7 @@ def _fractions(axes: Axes, table: pandas.DataFrame, config: Config) -> None:
     rows = table[(table["metric"] == "epsilon_learning_at") & (table["width"] == config.width)]
     rows = rows[rows["depth"] == config.depth]
     for color, marker, (tokens, part) in zip(
-        colors(), ("o", "s", "^", "D", "v") * 2, sorted(rows.groupby("training_tokens"), reverse=True), strict=False
+        palette(), ("o", "s", "^", "D", "v") * 2, sorted(rows.groupby("training_tokens"), reverse=True), strict=False
     ):
         draw_estimates(axes, part, x="revealed", color=color, marker=marker, label=f"{tokens:,}".replace(",", " "))
         axes.plot(part["revealed"], part["value"], color=color, linewidth=0.6)
@@ -112,14 +115,12 @@ def _fractions(axes: Axes, table: pandas.DataFrame, config: Config) -> None:
 
 def _parts(axes: Axes, table: pandas.DataFrame) -> None:
     """Sampling and learning error stacked, with the measured total on top."""
-    blue, orange, *_ = colors()
+    blue, orange, *_ = palette()
     rows = table[
         (table["metric"] == "ter_increase") & table["source"].isin(["exact denoiser", "predicted", "measured"])
     ]
     parts = {source: part.sort_values("steps") for source, part in rows.groupby("source")}
-    sampling, predicted, measured = (parts[name].copy() for name in ("exact denoiser", "predicted", "measured"))
-    for part in (sampling, predicted, measured):
-        part[["value", "low", "high"]] *= 100
+    sampling, predicted, measured = (scaled(parts[name], 100) for name in ("exact denoiser", "predicted", "measured"))
     steps, total, below = (sampling["steps"].astype(float), predicted["value"].to_numpy(), sampling["value"].to_numpy())
     axes.plot(steps, below, color=blue, label=f"sampling error alone: {KNOWN}")
     axes.plot(steps, total, color=orange, label="total, predicted: sampling + learning error")
@@ -157,7 +158,7 @@ def _parity(
                 marker="*" if index == len(languages) - 1 else ("o", "s", "^", "D", "v", "P")[index % 6],
                 markersize=8 if index == len(languages) - 1 else 4.5,
                 fillstyle=fill,
-                color=colors()[index],
+                color=palette()[index],
                 label=language if fill == "full" else "_nolegend_",
             )
     if metric == "kl":
@@ -176,13 +177,6 @@ def _parity(
     axes.plot(ends, ends, color="0.6", linewidth=1.0, zorder=0)
 
 
-def colors() -> list[Any]:
-    """The palette."""
-    import seaborn
-
-    return list(seaborn.color_palette("colorblind", 10))
-
-
 def _thousands(value: float, _: object) -> str:
     return f"{value / 1000:.0f}k" if value >= 1000 else f"{value:g}"
 
@@ -192,18 +186,3 @@ def by_length(table: pandas.DataFrame, config: Config) -> list[tuple[int, pandas
     small = (table["length"] == config.small_length) & (table["language"] == config.small_language)
     rows = table[~small]
     return [(length, rows[rows["length"] == length]) for length in sorted(rows["length"].unique())]
-
-
-def common_legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    """One legend below all panels, each label once."""
-    handles: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
-
-
-def save(figure: Figure, folder: Path, name: str, length: int, config: Config, title: str) -> Path:
-    """Save a figure under a name that says the length where there are several."""
-    file = f"{name}.png" if len(set(config.lengths)) == 1 else f"{name}_L{length}.png"
-    return save_figure(figure, folder / file, title=title, description=DESCRIPTION)

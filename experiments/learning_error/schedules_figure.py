@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.figures import draw_estimates, house_style, log_steps, new_figure
-from experiments.learning_error.figures import KNOWN, by_length, colors, common_legend, save
+from experiments.learning_error.figures import KNOWN, by_length
 from experiments.learning_error.report import networks_of
+from experiments.shared.look import common_legend, handles_of, of_length, palette, save
 
 if TYPE_CHECKING:
     import pandas
@@ -42,16 +43,17 @@ def draw_schedules(table: pandas.DataFrame, folder: Path, config: Config) -> lis
                 for axes in (curve, schedule, errors):
                     if index:
                         axes.set_ylabel("")
-            common_legend(figure, panels, 2)
+            common_legend(figure, handles_of(panels), 2)
             figure.suptitle(f"A network's own losses tell where to spend its steps (L = {length})")
-            paths.append(save(figure, folder, "learning_schedules", length, config, "Schedules from a network"))
+            name = of_length("learning_schedules", length, config.lengths)
+            paths.append(save(figure, folder, name, "Schedules from a network", experiment="learning_error"))
     return paths
 
 
 def _curve(axes: Axes, table: pandas.DataFrame) -> None:
     """h(t) under the law and as the network sees it."""
     rows = table[table["metric"] == "information"]
-    _, orange, green, *_ = colors()
+    _, orange, green, *_ = palette()
     truth = rows[rows["source"] == "truth"].sort_values("revealed")
     axes.plot(truth["revealed"], truth["value"], color="black", label=f"true information curve: {KNOWN}")
     for source, color, marker, name in (
@@ -89,7 +91,7 @@ def _errors(axes: Axes, table: pandas.DataFrame) -> None:
 
 
 def _styles() -> dict[str, dict[str, Any]]:
-    _, orange, green, *_ = colors()
+    _, orange, green, *_ = palette()
     return {
         "uniform": {"color": "0.5"},
         "best": {"color": "black"},

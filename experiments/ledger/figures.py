@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from experiments.harness.figures import house_style, new_figure, save_figure
+from experiments.harness.figures import house_style, new_figure
 from experiments.ledger.report import says_nothing, sides
+from experiments.shared.look import save
 
 if TYPE_CHECKING:
     import pandas
@@ -73,9 +74,8 @@ def draw_tightness(table: pandas.DataFrame, folder: Path) -> list[Path]:
             if look in used
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
-        path = folder / "ledger.png"
-        description = "mdmtheory, python -m experiments.ledger"
-        return [save_figure(figure, path, title="Tightness of the bounds of the ledger", description=description)]
+        title = "Tightness of the bounds of the ledger"
+        return [save(figure, folder, "ledger", title, experiment="ledger", note="")]
 
 
 def _look(part: dict[str, Any]) -> str:

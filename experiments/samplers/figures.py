@@ -16,9 +16,9 @@ from experiments.harness.figures import (
     log_values,
     looks,
     new_figure,
-    save_figure,
 )
 from experiments.samplers.comparison import ANCESTRAL, RANDOM, compared, median_ratio, same_law
+from experiments.shared.look import same_heights, save
 
 if TYPE_CHECKING:
     import pandas
@@ -31,7 +31,6 @@ GROUPS = {
     "remasking": "mask kernels that revise tokens",
     "uniform noise": "uniform noise",
 }
-DESCRIPTION = "mdmtheory, python -m experiments.samplers; intervals are 95 %"
 
 
 def draw_errors(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
@@ -45,8 +44,8 @@ def draw_errors(table: pandas.DataFrame, folder: Path, languages: Sequence[str])
     paths = []
     for length in sorted(table["length"].unique()):
         here = table[table["length"] == length]
-        path = folder / f"samplers_ser_L{length}.png"
-        paths.append(_figure(here, "ser", languages, "SER: share of sequences\noutside the language", path))
+        label = "SER: share of sequences\noutside the language"
+        paths.append(_figure(here, "ser", languages, label, folder, f"samplers_ser_L{length}"))
     return paths
 
 
@@ -63,12 +62,14 @@ def draw_kl(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> 
     for length in sorted(rows["length"].unique()):
         here = rows[rows["length"] == length]
         if set(here["language"]) == set(languages):
-            path = folder / f"samplers_kl_L{length}.png"
-            paths.append(_figure(here, "kl", languages, "KL(q ‖ p), nats a sequence", path))
+            name = f"samplers_kl_L{length}"
+            paths.append(_figure(here, "kl", languages, "KL(q ‖ p), nats a sequence", folder, name))
     return paths
 
 
-def _figure(table: pandas.DataFrame, metric: str, languages: Sequence[str], label: str, path: Path) -> Path:
+def _figure(
+    table: pandas.DataFrame, metric: str, languages: Sequence[str], label: str, folder: Path, name: str
+) -> Path:
     style = looks(GROUPS)
     reference = table[(table["group"] == "reference") & (table["metric"] == metric) & (table["law"] == "marginal")]
     rows = compared(table, metric=metric)
@@ -84,9 +85,7 @@ def _figure(table: pandas.DataFrame, metric: str, languages: Sequence[str], labe
             log_steps(axes, counts.index[counts > 2].tolist(), "mean network calls")
             log_values(axes, label if axes is panels[0] else "")
             axes.set_title(language)
-        ends = [axes.get_ylim() for axes in panels]
-        for axes in panels:
-            axes.set_ylim(max(min(low for low, _ in ends), 1e-4), max(high for _, high in ends))
+        same_heights(panels, 1e-4)
         handles = [
             Line2D([], [], color="black", label="ancestral sampling, masks"),
             Line2D([], [], color="black", linestyle="--", label="equal sizes in random order"),
@@ -101,7 +100,7 @@ def _figure(table: pandas.DataFrame, metric: str, languages: Sequence[str], labe
             title = f"At equal network calls {winners[0]} {verb}, by the median"
         known = "all exact" if set(rows["method"]) == {"exact"} else "with bars: estimates, 95 %; else exact"
         figure.suptitle(f"{title}\nL = {table['length'].iloc[0]}, exact denoiser; {known}")
-        return save_figure(figure, path, title=title, description=DESCRIPTION)
+        return save(figure, folder, name, title, experiment="samplers")
 
 
 def _panel(axes: Axes, rows: pandas.DataFrame, reference: pandas.DataFrame, style: dict[str, Any]) -> str:

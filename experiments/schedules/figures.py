@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from experiments.harness.figures import house_style, new_figure, save_figure
+from experiments.harness.figures import house_style, new_figure
+from experiments.shared.look import common_legend, handles_of, of_length, palette, save
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 NAMES = {
     "uniform": "uniform (log-linear)",
@@ -40,8 +40,8 @@ def draw_schedules(table: pandas.DataFrame, folder: Path, languages: Sequence[st
         shown: Number of steps of the schedules drawn.
     """
     rows = table[table["metric"] == "revealed_fraction"]
-    paths = []
-    for length in sorted(rows["length"].unique()):
+    paths, lengths = [], sorted(rows["length"].unique())
+    for length in lengths:
         with house_style():
             figure, panels = new_figure(len(languages), width=3.0, height=3.6)
             for language, axes in zip(languages, panels, strict=True):
@@ -56,10 +56,10 @@ def draw_schedules(table: pandas.DataFrame, folder: Path, languages: Sequence[st
                 if axes is not panels[0]:
                     axes.tick_params(labelleft=False)
             panels[0].set_ylabel("revealed fraction after step k")
-            _legend(figure, panels)
+            common_legend(figure, handles_of(panels), 5)
             figure.suptitle(f"The best schedule belongs to the language: N = {shown} steps, L = {length}")
-            name = _file("schedules", rows, length)
-            paths.append(_save(figure, folder / name, "Schedules"))
+            name = of_length("schedules", length, lengths)
+            paths.append(save(figure, folder, name, "Schedules", experiment="schedules", note=""))
     return paths
 
 
@@ -73,8 +73,8 @@ def draw_steps_needed(table: pandas.DataFrame, folder: Path, languages: Sequence
     """
     rows = table[table["metric"] == "steps_ratio"]
     families = [name for name in NAMES if name in set(rows["sampler"])]
-    paths = []
-    for length in sorted(rows["length"].unique()):
+    paths, lengths = [], sorted(rows["length"].unique())
+    for length in lengths:
         with house_style():
             figure, panels = new_figure(len(languages), width=2.9, height=3.6)
             for language, axes in zip(languages, panels, strict=True):
@@ -92,20 +92,18 @@ def draw_steps_needed(table: pandas.DataFrame, folder: Path, languages: Sequence
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
                 axes.xaxis.set_minor_locator(NullLocator())
             panels[len(panels) // 2].set_xlabel("steps needed, as a multiple of uniform steps")
-            _legend(figure, panels)
+            common_legend(figure, handles_of(panels), 5)
             figure.suptitle(
                 f"What a schedule made for the language saves: steps needed for the same error (L = {length})"
             )
-            name = _file("steps_needed", rows, length)
-            paths.append(_save(figure, folder / name, "Steps needed at equal error"))
+            name = of_length("steps_needed", length, lengths)
+            paths.append(save(figure, folder, name, "Steps needed at equal error", experiment="schedules", note=""))
     return paths
 
 
 def _dots(axes: Axes, table: pandas.DataFrame, families: Sequence[str]) -> None:
     """A dot for each family and target; what an interval covers is a thin line."""
-    import seaborn
-
-    palette = seaborn.color_palette("colorblind", 10)
+    colors = palette()
     axes.set_xscale("log")
     axes.axvline(1.0, color="0.6", linewidth=1.0)
     for place, (metric, marker) in enumerate(TARGETS.items()):
@@ -120,7 +118,7 @@ def _dots(axes: Axes, table: pandas.DataFrame, families: Sequence[str]) -> None:
                 value,
                 heights,
                 xerr=[(value - low).clip(min=0), (high - value).clip(min=0)],
-                color=palette[0 if place == 0 else 3],
+                color=colors[0 if place == 0 else 3],
                 marker=marker,
                 fillstyle="full" if exact else "none",
                 linestyle="",
@@ -139,9 +137,7 @@ def _target(target: str) -> str:
 
 def _styles() -> dict[str, dict[str, Any]]:
     """Each idea a colour: the optimum a line, its square-root density dots, fixed sizes broken lines."""
-    import seaborn
-
-    blue, orange, green, red, purple, brown, *_ = seaborn.color_palette("colorblind", 10)
+    blue, orange, green, red, purple, brown, *_ = palette()
     return {
         "uniform": {"color": "0.5"},
         "cosine": {"color": orange},
@@ -153,19 +149,3 @@ def _styles() -> dict[str, dict[str, Any]]:
         "tc-sizes": {"color": purple, "linestyle": ":"},
         "dtc-sizes": {"color": brown, "linestyle": ":"},
     }
-
-
-def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    handles: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=5)
-
-
-def _file(name: str, table: pandas.DataFrame, length: int) -> str:
-    return f"{name}.png" if table["length"].nunique() == 1 else f"{name}_L{length}.png"
-
-
-def _save(figure: Figure, path: Path, title: str) -> Path:
-    return save_figure(figure, path, title=title, description="mdmtheory, python -m experiments.schedules")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import aligned, summary
+from experiments.harness.tables import scaled
 
 if TYPE_CHECKING:
     import pandas
@@ -19,11 +20,9 @@ def report(table: pandas.DataFrame, config: Config) -> str:
         ("ter_increase", "TER increase over the truth, TER(p)/TER(q) − 1 (path law), in %"),
         ("ser", "SER, the share of sequences outside the language (marginal law; fixed sizes: not known exactly)"),
     ):
-        rows = table[table["metric"] == metric].copy()
+        rows = scaled(table[table["metric"] == metric], 100 if metric == "ter_increase" else 1)
         if not len(rows):
             continue
-        if metric == "ter_increase":
-            rows[["value", "low", "high"]] *= 100
         # Rows that say how many steps at each place: families stand across.
         lines = summary(rows, across="sampler", places=("language", "length", "method", "steps"))
         parts.append(f"{title}\n{lines.text()}")

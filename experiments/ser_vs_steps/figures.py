@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
-from experiments.harness.figures import draw_estimates, house_style, log_steps, looks, new_figure, save_figure
+from experiments.harness.figures import draw_estimates, house_style, log_steps, looks, new_figure
+from experiments.shared.look import common_legend, handles_of, of_length, save
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
-DESCRIPTION = "mdmtheory, python -m experiments.ser_vs_steps; intervals are 95 %"
 LAW: dict[str, Any] = {"color": "0.25", "linestyle": (0, (2, 2)), "linewidth": 1.2}
 """How the first-order law and the limits are drawn: above the lines they nearly hide."""
 
@@ -64,10 +63,10 @@ def draw_sequence_errors(
                 axes.set_ylim(-0.03, 1.03)
                 axes.set_title(language)
             panels[0].set_ylabel("SER: share of sequences\noutside the language")
-            _legend(figure)
+            common_legend(figure, handles_of(panels))
             figure.suptitle(f"One rate of conflicts predicts the sequence errors of the exact denoiser (L = {length})")
-            name = "ser_vs_steps.png" if len(lengths) == 1 else f"ser_vs_steps_L{length}.png"
-            paths.append(save_figure(figure, folder / name, title="SER against steps", description=DESCRIPTION))
+            name = of_length("ser_vs_steps", length, lengths)
+            paths.append(save(figure, folder, name, "SER against steps", experiment="ser_vs_steps"))
     return paths
 
 
@@ -113,14 +112,4 @@ def draw_linear_steps(table: pandas.DataFrame, folder: Path, languages: Sequence
         handles.append(Line2D([], [], label=label, **{**LAW, "linewidth": 1.0}))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
         figure.suptitle("Steps must grow with the length: at N = C·L the sequence error neither falls nor grows")
-        path = folder / "ser_vs_length.png"
-        return [save_figure(figure, path, title="SER at N = C·L", description=DESCRIPTION)]
-
-
-def _legend(figure: Figure) -> None:
-    """One legend below for all panels."""
-    handles: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles))
+        return [save(figure, folder, "ser_vs_length", "SER at N = C·L", experiment="ser_vs_steps")]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import summary
+from experiments.harness.tables import scaled, settled
 from experiments.ser_vs_steps.cells import TARGET
 from experiments.ser_vs_steps.config import Config, linear_steps
 
@@ -24,18 +25,17 @@ def report(table: pandas.DataFrame, config: Config) -> str:
     ]
     parts = [
         "SER, the share of sequences outside the language, against steps N; ser_first_order is 1 − exp(−Σ w²g)\n"
-        + summary(settled(sweep), places=("language", "length", "metric", "method")).text()
+        + summary(settled(sweep, 1e-4), places=("language", "length", "metric", "method")).text()
     ]
     linear = proportional(table, config)
     if len(linear):
         parts.append(
             "SER at N = ⌊C·L⌋: it does not fall with the length, but tends to 1 − exp(−κ/C) (length inf)\n"
             "calculated: exact, or extrapolated to the digits shown; samples: κ estimated at a length of the sweep\n"
-            + summary(settled(linear), across="length", places=("language", "C", "by")).text()
+            + summary(settled(linear, 1e-4), across="length", places=("language", "C", "by")).text()
         )
-    exponents = table[table["metric"] == "error_exponent"].copy()
-    for name in ("value", "low", "high"):
-        exponents[name] *= exponents["steps"].astype("float64")
+    exponents = table[table["metric"] == "error_exponent"]
+    exponents = scaled(exponents, exponents["steps"].astype("float64"))
     exponents["steps"] = exponents["steps"].astype(object)
     limits = table[(table["metric"] == "kappa") & (table["length"] == config.long_length)].copy()
     limits["steps"] = math.inf
@@ -43,7 +43,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
         both = pandas.concat([exponents, limits.astype({"steps": object})])
         parts.append(
             "Error exponent: −N ln λ_N, where 1 − SER ≈ C λ_N^L, tends to κ (steps inf)\n"
-            + summary(settled(both), places=("language",)).text()
+            + summary(settled(both, 1e-4), places=("language",)).text()
         )
     for language in dict.fromkeys(limits["language"]):
         rows = table[table["language"] == language].set_index("metric")
@@ -53,12 +53,6 @@ def report(table: pandas.DataFrame, config: Config) -> str:
             f"SER there: {ser:.4f}"
         )
     return "\n\n".join(parts)
-
-
-def settled(table: pandas.DataFrame) -> pandas.DataFrame:
-    """The same rows without the intervals that are narrower than the four digits printed."""
-    narrow = (table["high"] - table["low"]) < 1e-4 * table["value"].abs()
-    return table.assign(**{name: table[name].mask(narrow, table["value"]) for name in ("low", "high")})
 
 
 def proportional(table: pandas.DataFrame, config: Config) -> pandas.DataFrame:

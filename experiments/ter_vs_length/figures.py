@@ -13,11 +13,11 @@ from experiments.harness.figures import (
     draw_estimates,
     house_style,
     log_steps,
-    log_values,
     looks,
     new_figure,
-    save_figure,
 )
+from experiments.harness.tables import scaled
+from experiments.shared.look import common_legend, handles_of, percent_values, same_heights, save
 from experiments.shared.published import STEPS
 from experiments.ter_vs_length.fits import LAWS, all_matches, fits, series
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DESCRIPTION = "mdmtheory, python -m experiments.ter_vs_length; intervals are 95 %"
 HOLLOW: dict[Any, str] = {256: "o", 512: "s", 1024: "^"}
 """Markers of the paper's lengths."""
 LOWEST = 0.01
@@ -66,7 +65,7 @@ def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequenc
             note = "" if fit is None else f"\npaper falls as N$^{{{fit.steps:.2f}}}$"
             above.set_title(language + note)
             _steps_axis(above, here, published)
-            _percent(above)
+            percent_values(above)
             below.axhline(1.0, color="0.6", linewidth=0.8)
             below.set_yscale("log")
             below.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
@@ -80,15 +79,15 @@ def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequenc
             else:
                 below.text(0.5, 0.5, "no figures of the paper\nat these lengths", ha="center", va="center",
                            transform=below.transAxes, color="0.4")  # fmt: skip
-        _same_range(panels[: len(languages)])
+        same_heights(panels[: len(languages)], LOWEST)
         panels[0].set_ylabel(f"TER increase over the truth\n(ours at L = {length})")
         panels[len(languages)].set_ylabel("the paper's figures over ours\n(flat: same shape)")
         _legend(figure, panels[: len(languages)], METHODS)
         figure.suptitle(
             "On pruned languages all three laws fall as 1/N:\nthe shape does not tell which one the paper reports"
         )
-        path = folder / "ter_vs_length_steps.png"
-        return [save_figure(figure, path, title="TER increase by law against steps", description=DESCRIPTION)]
+        title = "TER increase by law against steps"
+        return [save(figure, folder, "ter_vs_length_steps", title, experiment="ter_vs_length")]
 
 
 def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
@@ -128,20 +127,20 @@ def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequen
                     at = (float(last["length"].iloc[-1]), 100 * float(last["value"].iloc[-1]))
                     axes.annotate(f"N = {steps}", at, (4, 4), textcoords="offset points", fontsize=8, ha="right")
             log_steps(axes, lengths, "length L")
-            _percent(axes)
+            percent_values(axes)
             axes.set_title(language)
-        _same_range(panels)
+        same_heights(panels, LOWEST)
         panels[0].set_ylabel("TER increase over the truth")
         _legend(figure, panels)
         figure.suptitle("At a fixed number of steps the TER increase\nof every law hardly depends on the length")
-        path = folder / "ter_vs_length.png"
-        return [save_figure(figure, path, title="TER increase by law against length", description=DESCRIPTION)]
+        title = "TER increase by law against length"
+        return [save(figure, folder, "ter_vs_length", title, experiment="ter_vs_length")]
 
 
 def _draw_law(axes: Axes, table: pandas.DataFrame, law: str, look: dict[str, Any]) -> None:
     """One law: lines for what is exact or settled, markers for estimates, a shade for the bracket."""
-    rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)].copy()
-    rows[["value", "low", "high"]] *= 100
+    rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)]
+    rows = scaled(rows, 100)
     label = f"{law} law"
     for method in ("exact", "extrapolated", "monte-carlo", "bound"):
         part = rows[(rows["method"] == method) & (rows["value"] < float("inf"))].copy()
@@ -177,26 +176,9 @@ def _steps_axis(axes: Axes, ours: pandas.DataFrame, published: pandas.DataFrame)
     log_steps(axes, sorted({int(n) for rows in (ours, published) for n in rows["steps"].dropna()}))
 
 
-def _percent(axes: Axes) -> None:
-    log_values(axes, "")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g} %"))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _same_range(panels: Sequence[Axes]) -> None:
-    bottom, top = (end(axes.get_ylim()[place] for axes in panels) for place, end in ((0, min), (1, max)))
-    for axes in panels:
-        axes.set_ylim(max(bottom, LOWEST), top)
-
-
 def _legend(figure: Figure, panels: Sequence[Axes], note: str = "") -> None:
-    """One legend below for the panels given, laws first."""
-    handles: dict[str, Any] = {f"{law} law": None for law in LAWS}
-    if note:
-        handles[note] = Line2D([], [], linestyle="")
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles[label] = handles.get(label) or handle
-    shown = {label: handle for label, handle in handles.items() if handle is not None}
-    figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=min(3, len(panels)))
+    """One legend below for the panels given, laws first, then the note."""
+    found = handles_of(panels)
+    first = {label: found[label] for law in LAWS if (label := f"{law} law") in found}
+    noted = {note: Line2D([], [], linestyle="")} if note else {}
+    common_legend(figure, {**first, **noted, **found}, min(3, len(panels)))

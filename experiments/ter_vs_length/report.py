@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import aligned, summary
+from experiments.harness.tables import scaled, settled
 
 if TYPE_CHECKING:
     import pandas
@@ -16,15 +17,11 @@ def report(table: pandas.DataFrame, config: Config) -> str:
     """TER increases beside the paper's, exponents in N and L, the match of each law, and what follows."""
     from experiments.ter_vs_length.answers import answer, exponents, matches
 
-    increase = table[table["metric"].isin(["ter_increase", "ter_increase_first_order"])].copy()
-    increase[["value", "low", "high"]] *= 100
-    increase["unit"] = "%"
+    increase = table[table["metric"].isin(["ter_increase", "ter_increase_first_order"])]
+    increase = settled(scaled(increase, 100), 1e-3).assign(unit="%")
     increase.loc[increase["method"] == "published", "law"] = "paper"
     order = {language: place for place, language in enumerate(config.languages)}
     increase = increase.sort_values("language", key=lambda names: names.map(order), kind="stable")
-    narrow = (increase["high"] - increase["low"]) < 1e-3 * increase["value"]
-    for name in ("low", "high"):
-        increase[name] = increase[name].mask(narrow, increase["value"])
     increase["law"] = increase["law"].where(increase["metric"] == "ter_increase", "marginal, Σw²g")
     parts = [
         "TER increase over the truth in %: the paper's trained models, and the exact denoiser on our languages\n"

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from typing import TYPE_CHECKING
 
 from experiments.harness.figures import (
     draw_estimates,
     draw_level,
     house_style,
     log_steps,
-    log_values,
     looks,
     new_figure,
-    save_figure,
 )
+from experiments.harness.tables import scaled
+from experiments.shared.look import common_legend, handles_of, of_length, percent_values, same_heights, save
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +44,6 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
     lengths = sorted(table["length"].unique())
     for length in lengths:
         rows = table[table["length"] == length]
-        name = "ter_vs_steps.png" if len(lengths) == 1 else f"ter_vs_steps_L{length}.png"
         with house_style():
             narrow = len(languages) == 1
             figure, panels = new_figure(len(languages), 2, width=5.6 if narrow else 3.8, height=3.6 if narrow else 2.7)
@@ -57,32 +54,22 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
                 _panel(below, here, "ser", "marginal")
                 above.set_title(language)
                 below.set_ylim(-0.03, 1.03)
-            log_axes = [axes for axes in upper if axes.has_data()]
-            bottom = min((axes.get_ylim()[0] for axes in log_axes), default=0.01)
-            top = max((axes.get_ylim()[1] for axes in log_axes), default=100.0)
-            for axes in log_axes:
-                axes.set_ylim(max(bottom, 1e-3), top)
+            same_heights([axes for axes in upper if axes.has_data()], 1e-3)
             upper[0].set_ylabel("TER increase over the truth\n(path law)")
             lower[0].set_ylabel("SER: share of sequences\noutside the language")
             for axes in (*upper[1:], *lower[1:]):
                 axes.set_ylabel("")
-            handles: dict[str, Any] = {}
-            for axes in panels:
-                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                    handles.setdefault(label, handle)
-            figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=1 if narrow else 2)
+            common_legend(figure, handles_of(panels), 1 if narrow else 2)
             title = ("Few parallel steps give fluent tokens,", f"but not correct sequences (L = {length})")
             figure.suptitle(("\n" if narrow else " ").join(title))
-            description = "mdmtheory, python -m experiments.ter_vs_steps; intervals are 95 %"
-            paths.append(save_figure(figure, folder / name, title="TER and SER against steps", description=description))
+            name = of_length("ter_vs_steps", length, lengths)
+            paths.append(save(figure, folder, name, "TER and SER against steps", experiment="ter_vs_steps"))
     return paths
 
 
 def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     """Draw one metric of every denoiser; autoregressive models, which have no steps to choose, as a level."""
-    rows = table[table["metric"] == metric].copy()
-    if metric == "ter_increase":
-        rows[["value", "low", "high"]] *= 100
+    rows = scaled(table[table["metric"] == metric], 100 if metric == "ter_increase" else 1)
     style = looks(NAMES)
     stepwise = [name for name in NAMES if name != "ar"]
     published = rows[rows["method"] == "published"]
@@ -103,7 +90,4 @@ def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     steps = rows.loc[rows["denoiser"].isin(stepwise), "steps"]
     log_steps(axes, [int(n) for n in steps.unique() if n == n])
     if metric == "ter_increase":
-        log_values(axes, "")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g} %"))
-        axes.yaxis.set_minor_locator(NullLocator())
+        percent_values(axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import summary
+from experiments.harness.tables import scaled
 
 if TYPE_CHECKING:
     import pandas
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 def report(table: pandas.DataFrame, config: Config) -> str:
     """The table that matters: TER increase in percent and SER, against steps; AR models apart, they have no N."""
     parts = []
-    increase = table[(table["metric"] == "ter_increase") & (table["denoiser"] != "ar")].copy()
-    increase[["value", "low", "high"]] *= 100
-    increase["unit"] = "%"
+    increase = table[(table["metric"] == "ter_increase") & (table["denoiser"] != "ar")]
+    increase = scaled(increase, 100).assign(unit="%")
     places = ("language", "length", "denoiser", "method")
     parts.append(
         "TER increase over the truth, TER(p)/TER(q) − 1 (path law), in %\n" + summary(increase, places=places).text()

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pandas
 import pytest
+from reference.legends import legend_of
 
 from experiments.harness import COLUMNS
 from experiments.harness.tables import read_results
 from experiments.ledger import EXPERIMENT, PRESETS, Config, main
 from experiments.ledger.cells import LedgerCell, code_digest
 from experiments.ledger.experiment import cells
-from experiments.ledger.figures import draw_tightness
+from experiments.ledger.figures import LOOKS, LOWEST, NAMES
 from experiments.ledger.report import ledger_report, sides, violations
 from languages import Estimate
 from mdmtheory.bounds import LEDGER, Comparison, Entry
@@ -313,26 +314,17 @@ def test_the_summary_says_how_tight_claims_are():
     assert violations(rows_of(part(3.0, "<=", 2.0), kind="observation")) == []
 
 
-def test_the_figure_shows_bounds_alone(tmp_path, monkeypatch):
-    drawn = []
-    from experiments.ledger import figures as ledger_figure
-
-    save = ledger_figure.save_figure
-
-    def kept(figure, *rest, **more):
-        drawn.append(figure)
-        return save(figure, *rest, **more)
-
-    monkeypatch.setattr(ledger_figure, "save_figure", kept)
+def test_the_figure_shows_bounds_alone(drawn):
     table = rows_of(
         part(0.5, "<=", 2.0), part(0.0, "<=", 1.0), part(5.0, "<=", 2.0), part(1.0, ">=", -1.0), part(1.0, ">", 0.0)
     )
-    (path,) = draw_tightness(table, tmp_path)
-    assert path.stat().st_size > 0
-    (axes,) = drawn[0].axes
+    (figure,) = drawn(EXPERIMENT, table, Config()).values()
+    (axes,) = figure.axes
     spots = [(float(line.get_xdata()[0]), line.get_color()) for line in axes.lines if len(line.get_xdata()) == 1]
-    upper, violated = ledger_figure.LOOKS["upper"][0], ledger_figure.LOOKS["violated"][0]
-    assert spots == [(0.25, upper), (ledger_figure.LOWEST, upper), (2.5, violated)]
+    upper, violated = LOOKS["upper"][0], LOOKS["violated"][0]
+    assert spots == [(0.25, upper), (LOWEST, upper), (2.5, violated)]
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_yticklabels()] == ["toy"]
-    assert draw_tightness(rows_of(part(1.0, "==", 1.0), kind="identity"), tmp_path) == []
+    assert axes.get_xlabel() == "exact side / bound (a ratio; 1 is tight)"
+    assert legend_of(figure) == [NAMES["upper"], NAMES["violated"]]
+    assert drawn(EXPERIMENT, rows_of(part(1.0, "==", 1.0), kind="identity"), Config()) == {}
