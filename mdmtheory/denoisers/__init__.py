@@ -10,8 +10,8 @@ from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.denoisers.uniform_oracle import UniformOracle
 
 if TYPE_CHECKING:
-    from mdmtheory.denoisers.network import NetworkDenoiser
-    from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
+    from mdmtheory.networks.masked import NetworkDenoiser
+    from mdmtheory.networks.uniform import NoisyNetworkDenoiser
 
 __all__ = ["Denoiser", "NetworkDenoiser", "NoisyNetworkDenoiser", "Oracle", "PerturbedOracle", "UniformOracle"]
 
@@ -19,11 +19,11 @@ __all__ = ["Denoiser", "NetworkDenoiser", "NoisyNetworkDenoiser", "Oracle", "Per
 def __getattr__(name: str) -> object:
     """Import the network denoisers when they are first asked for, so that the exact ones load no network code."""
     if name == "NetworkDenoiser":
-        from mdmtheory.denoisers.network import NetworkDenoiser
+        from mdmtheory.networks.masked import NetworkDenoiser
 
         return NetworkDenoiser
     if name == "NoisyNetworkDenoiser":
-        from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
+        from mdmtheory.networks.uniform import NoisyNetworkDenoiser
 
         return NoisyNetworkDenoiser
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from languages.estimate import Estimate
-from mdmtheory.denoisers.network import NetworkDenoiser
-from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
 from mdmtheory.networks.causal import CausalLanguageModel
+from mdmtheory.networks.masked import NetworkDenoiser
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.networks.uniform import NoisyNetworkDenoiser
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.progress import TrainingRecord
 
