@@ -10,6 +10,7 @@ from scipy import stats
 
 import mdmtheory.denoisers
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
+from mdmtheory import networks
 from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
 from mdmtheory.samplers import plans, sample
 
@@ -116,8 +117,9 @@ def test_the_oracle_samples_the_language(language, make):
 def test_the_network_denoiser_is_loaded_when_asked_for():
     code = "import sys, mdmtheory.denoisers, mdmtheory.samplers; print([m for m in sys.modules if 'network' in m])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    names = [name for name in ("mdmtheory.networks",) if name in loaded]
-    assert names == []
+    assert "mdmtheory.networks" not in loaded
     assert "NetworkDenoiser" in mdmtheory.denoisers.__all__
+    assert mdmtheory.denoisers.NetworkDenoiser is networks.MaskedNetwork
+    assert mdmtheory.denoisers.NoisyNetworkDenoiser is networks.UniformNetwork
     with pytest.raises(AttributeError, match="Nonsense"):
         _ = mdmtheory.denoisers.Nonsense
