@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.denoisers.perturbed import PerturbedOracle
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.denoisers.traits import Traits, traits_of
 from mdmtheory.denoisers.uniform_oracle import UniformOracle
 
 if TYPE_CHECKING:
     from mdmtheory.networks import MaskedNetwork as NetworkDenoiser
     from mdmtheory.networks import UniformNetwork as NoisyNetworkDenoiser
 
-__all__ = ["Denoiser", "NetworkDenoiser", "NoisyNetworkDenoiser", "Oracle", "PerturbedOracle", "UniformOracle"]
+__all__ = [
+    "Denoiser",
+    "NetworkDenoiser",
+    "NoisyNetworkDenoiser",
+    "Oracle",
+    "PerturbedOracle",
+    "Traits",
+    "UniformOracle",
+    "traits_of",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.denoisers import Denoiser, Oracle
+from mdmtheory.denoisers import Denoiser, traits_of
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.decoding import PLAIN, Decoding
@@ -59,7 +59,7 @@ class Reveals:
             sampler = sampler.around(self.everything, self.length)
         self.sampler = sampler
         # The oracles ignore the time: what they said in an earlier round they would say again.
-        self.time_free = isinstance(denoiser, Oracle)
+        self.time_free = not traits_of(denoiser).reads_time
         # A policy reveals something in every round.
         holes = len(self.everything)
         self.num_rounds = self.sampler.num_rounds(holes) if isinstance(self.sampler, Scheme) and holes else holes
