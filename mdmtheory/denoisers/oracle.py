@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from languages.language import Language
 from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.prompts import refuse_impossible
+from mdmtheory.denoisers.traits import Noise
 
 
 class Oracle(LanguageDenoiser):
@@ -21,6 +24,9 @@ class Oracle(LanguageDenoiser):
     Attributes:
         language: The language.
     """
+
+    noise: ClassVar[Noise] = "absorbing"
+    reads_time: ClassVar[bool] = False
 
     def __init__(self, language: Language):
         self.language = language

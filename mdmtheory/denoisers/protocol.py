@@ -11,7 +11,10 @@ from torch import Tensor
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Maps sequences with holes to log-probabilities of the tokens at their positions."""
+    """Maps sequences with holes to log-probabilities of the tokens at their positions.
+
+    What else it may say of itself, with what is taken for granted if it does not: `mdmtheory.denoisers.traits.Traits`.
+    """
 
     @property
     def vocab_size(self) -> int:

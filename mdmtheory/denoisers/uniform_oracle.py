@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,6 +16,7 @@ from languages.language import Language
 from languages.ngram import NGramLanguage
 from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.prompts import refuse_impossible
+from mdmtheory.denoisers.traits import Noise
 from mdmtheory.diffusion.processes import Uniform
 
 MOST_DENSE = 256
@@ -30,10 +33,10 @@ class UniformOracle(LanguageDenoiser):
         language: An n-gram or a hidden Markov model.
         leave_one_out: Answer the law of x_0^i given the noisy tokens at all OTHER positions, which is what the kernel
             `LeaveOneOut` wants, instead of the posterior.
-        takes_given: True: samplers tell it which tokens are given.
     """
 
-    takes_given = True
+    noise: ClassVar[Noise] = "uniform"
+    takes_given: ClassVar[bool] = True  # samplers tell it which tokens are given
 
     def __init__(self, language: Language, *, leave_one_out: bool = False) -> None:
         """Wrap a language.

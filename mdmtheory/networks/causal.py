@@ -31,7 +31,7 @@ class CausalLanguageModel(WrappedNetwork):
             ValueError: A bidirectional network.
         """
         if not network.config.causal:
-            raise ValueError("network must be causal (config.causal=True); NetworkDenoiser takes bidirectional ones")
+            raise ValueError("network must be causal (config.causal=True); MaskedNetwork takes bidirectional ones")
         super().__init__(network)
 
     @torch.no_grad()

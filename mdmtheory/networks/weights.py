@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mdmtheory.networks.config import TransformerConfig
+from mdmtheory.networks.fresh import fresh_network
 from mdmtheory.networks.transformer import Transformer
 
 
@@ -95,18 +96,6 @@ def load_network(path: str | os.PathLike[str], device: torch.device | str = "cpu
     except (TypeError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(f"cannot read {path} as a network: {error}") from error
     return network.to(device).eval()
-
-
-def fresh_network(config: TransformerConfig, seed: int = 0) -> Transformer:
-    """Make a network whose initial weights depend on the seed alone; torch's default generator stays where it was.
-
-    Args:
-        config: Its shape.
-        seed: Seed of the weights.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Transformer(config)
 
 
 def _checksum(tensors: dict[str, Tensor]) -> int:

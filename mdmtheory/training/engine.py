@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mdmtheory.networks.config import TransformerConfig
+from mdmtheory.networks.fresh import fresh_network
 from mdmtheory.networks.transformer import Transformer
-from mdmtheory.networks.weights import fresh_network
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.ema import ExponentialMovingAverage
 from mdmtheory.training.optimizer import make_optimizer

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from languages.estimate import Estimate
-from mdmtheory.denoisers.network import NetworkDenoiser
-from mdmtheory.denoisers.noisy_network import NoisyNetworkDenoiser
 from mdmtheory.networks.causal import CausalLanguageModel
+from mdmtheory.networks.masked import MaskedNetwork
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.networks.uniform import UniformNetwork
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.progress import TrainingRecord
 
@@ -36,13 +36,13 @@ class TrainingResult:
     held_out: Estimate | None
 
     @property
-    def model(self) -> NetworkDenoiser | NoisyNetworkDenoiser | CausalLanguageModel:
+    def model(self) -> MaskedNetwork | UniformNetwork | CausalLanguageModel:
         """The network as a sampler takes it: a denoiser of masks or of uniform noise, or a causal language model."""
         if self.config.kind == "ar":
             return CausalLanguageModel(self.network)
         if self.config.process == "uniform":
-            return NoisyNetworkDenoiser(self.network, self.config.parametrisation)
-        return NetworkDenoiser(self.network)  # at masks a score is the posterior up to a factor
+            return UniformNetwork(self.network, self.config.parametrisation)
+        return MaskedNetwork(self.network)  # at masks a score is the posterior up to a factor
 
     @property
     def gap(self) -> Estimate | None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mdmtheory.denoisers import Denoiser, Oracle
+from mdmtheory.denoisers import Denoiser, traits_of
 from mdmtheory.exact.enumeration.affordable import MOST_WORK, ROWS_PER_CALL, check_kernel_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.draws.decoding import Decoding
@@ -53,7 +53,7 @@ class Chain:
         self.times = kernel.times
         self.num_states = kernel.process.num_states
         # An oracle of masked sequences ignores the time: what it said in an earlier step it would say again.
-        self.time_free = isinstance(denoiser, Oracle)
+        self.time_free = not traits_of(denoiser).reads_time
         self._answers: Float[Tensor, "S L V"] | None = None
 
     def law(self) -> tuple[Int[Tensor, "S L"], Float[Tensor, " S"]]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.denoisers import Denoiser, Oracle
+from mdmtheory.denoisers import Denoiser, traits_of
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
@@ -59,7 +59,7 @@ class Reveals:
             sampler = sampler.around(self.everything, self.length)
         self.sampler = sampler
         # The oracles ignore the time: what they said in an earlier round they would say again.
-        self.time_free = isinstance(denoiser, Oracle)
+        self.time_free = not traits_of(denoiser).reads_time
         if isinstance(sampler, Scheme) and sampler.draws_times and not self.time_free:
             raise ValueError(f"{sampler!r} draws its times from a continuum, and this denoiser may read them")
         # A policy reveals something in every round.

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.denoisers.traits import traits_of
 from mdmtheory.samplers.kernels import Kernel
 
 
@@ -48,17 +49,15 @@ def ask_states(
 ) -> Float[Tensor, "b L V"]:
     """Log-laws of all positions of noisy sequences (float64): of holes under absorbing noise, else of every token.
 
-    A denoiser with an attribute `takes_given` is told which tokens are given, so free of noise.
+    A denoiser that says it takes them is told which tokens are given, so free of noise.
 
     Raises:
         ValueError: An answer of another shape.
     """
     if kernel.absorbing:
         return ask_holes(denoiser, tokens, times)
-    if getattr(denoiser, "takes_given", False):
-        log_probs = denoiser(tokens, times, given=given)  # type: ignore[call-arg]
-    else:
-        log_probs = denoiser(tokens, times)
+    extra = {"given": given} if traits_of(denoiser).takes_given else {}
+    log_probs = denoiser(tokens, times, **extra)
     if log_probs.shape != (*tokens.shape, denoiser.vocab_size):
         raise ValueError(
             f"denoiser answered with shape {tuple(log_probs.shape)} for noisy tokens of shape {tuple(tokens.shape)}; "

@@ -5,14 +5,15 @@ from __future__ import annotations
 from languages import Language
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.denoisers.protocol import Denoiser
+from mdmtheory.denoisers.traits import traits_of
 from mdmtheory.denoisers.uniform_oracle import UniformOracle
 from mdmtheory.samplers.kernels import Kernel, LeaveOneOut
 
 
 def check_fits(denoiser: Denoiser, sampler: object) -> None:
-    """Refuse a kernel over another number of tokens, and an oracle of another noise.
+    """Refuse a kernel over another number of tokens, and a denoiser of another noise.
 
-    Networks are taken at their word: what noise one was trained on cannot be seen from here.
+    One that does not say what noise it reads is taken at its word.
 
     Args:
         denoiser: Any denoiser.
@@ -24,12 +25,13 @@ def check_fits(denoiser: Denoiser, sampler: object) -> None:
     if isinstance(sampler, Kernel) and sampler.process.vocab_size != denoiser.vocab_size:
         raise ValueError(f"process is {sampler.process!r}, but the denoiser writes {denoiser.vocab_size} tokens")
     uniform = isinstance(sampler, Kernel) and not sampler.absorbing
-    if isinstance(denoiser, Oracle) and uniform:
+    said = traits_of(denoiser)
+    if said.noise == "absorbing" and uniform:
         raise ValueError(f"denoiser must read noisy tokens for {sampler!r}, as UniformOracle does")
-    if isinstance(denoiser, UniformOracle):
+    if said.noise == "uniform":
         if not uniform:
             raise ValueError(f"denoiser must take tokens as clean for {sampler!r}, as Oracle does")
-        if denoiser.leave_one_out and not isinstance(sampler, LeaveOneOut):
+        if said.leave_one_out and not isinstance(sampler, LeaveOneOut):
             raise ValueError(
                 f"denoiser must answer p(x_0 | x_t) for {sampler!r}; leave_one_out=True is for LeaveOneOut"
             )

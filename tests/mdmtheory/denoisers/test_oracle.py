@@ -10,7 +10,8 @@ from scipy import stats
 
 import mdmtheory.denoisers
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
-from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
+from mdmtheory import networks
+from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle, Traits, UniformOracle, traits_of
 from mdmtheory.samplers import plans, sample
 
 LANGUAGES = {
@@ -116,8 +117,28 @@ def test_the_oracle_samples_the_language(language, make):
 def test_the_network_denoiser_is_loaded_when_asked_for():
     code = "import sys, mdmtheory.denoisers, mdmtheory.samplers; print([m for m in sys.modules if 'network' in m])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    names = [name for name in ("mdmtheory.networks", "mdmtheory.denoisers.network") if name in loaded]
-    assert names == []
+    assert "mdmtheory.networks" not in loaded
     assert "NetworkDenoiser" in mdmtheory.denoisers.__all__
+    assert mdmtheory.denoisers.NetworkDenoiser is networks.MaskedNetwork
+    assert mdmtheory.denoisers.NoisyNetworkDenoiser is networks.UniformNetwork
     with pytest.raises(AttributeError, match="Nonsense"):
         _ = mdmtheory.denoisers.Nonsense
+
+
+def test_a_denoiser_says_what_samplers_must_know_of_it():
+    language = LANGUAGES["2-gram"]
+    masked = Traits(noise="absorbing", reads_time=False)
+    assert traits_of(Oracle(language)) == traits_of(PerturbedOracle(language, 0.1)) == masked
+    for leave_one_out in (False, True):
+        said = traits_of(UniformOracle(language, leave_one_out=leave_one_out))
+        assert said == Traits(noise="uniform", takes_given=True, leave_one_out=leave_one_out)
+
+    class Silent:
+        vocab_size = mask_id = 3
+        device = torch.device("cpu")
+
+        def __call__(self, tokens, time=None, at=None):
+            return Oracle(language)(tokens, time, at)
+
+    assert traits_of(Silent()) == Traits(noise=None, reads_time=True, takes_given=False, leave_one_out=False)
+    assert sample(Silent(), plans.random_order(5, 4)).tokens.shape == (5, 4)

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from languages import random_hmm, random_ngram
-from mdmtheory.denoisers import NetworkDenoiser
-from mdmtheory.networks import CausalLanguageModel
+from mdmtheory.networks import CausalLanguageModel, MaskedNetwork
 from mdmtheory.training import TrainingConfig, TrainingRecord, TrainingResult, train
 from mdmtheory.training.checkpoints import FILE_NAME
 
@@ -180,7 +179,7 @@ def test_a_small_network_learns_a_2_gram(kind: str) -> None:
     assert unigram - result.optimum > 0.5
     assert result.gap.high < 0.2 * (unigram - result.optimum)
     assert result.gap.high > 0  # nobody beats the entropy
-    assert isinstance(result.model, NetworkDenoiser if kind == "mdm" else CausalLanguageModel)
+    assert isinstance(result.model, MaskedNetwork if kind == "mdm" else CausalLanguageModel)
     assert "gap=" in repr(result)
 
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from languages import random_ngram
-from mdmtheory.denoisers import Denoiser, NetworkDenoiser, NoisyNetworkDenoiser, Oracle, UniformOracle
+from mdmtheory.denoisers import Denoiser, Oracle, UniformOracle
 from mdmtheory.diffusion import AnyOrder, Autoregressive, DenoisingScoreEntropy, DiscreteTime, Subs, Uniform
 from mdmtheory.diffusion.losses import Network
 from mdmtheory.diffusion.parametrisations import log_score
-from mdmtheory.networks import fresh_network
+from mdmtheory.networks import MaskedNetwork, UniformNetwork, fresh_network
 from mdmtheory.networks.weights import read_tensors, write_tensors
 from mdmtheory.training import TrainingConfig, train
 from mdmtheory.training.checkpoints import FILE_NAME
@@ -199,7 +199,7 @@ def test_a_small_network_learns(name: str) -> None:
     assert result.gap.high > 0  # nobody beats the entropy
 
     # As a denoiser it knows the neighbours: nearer to the truth than what the own token and the frequencies say.
-    assert isinstance(result.model, NoisyNetworkDenoiser if uniform else NetworkDenoiser)
+    assert isinstance(result.model, UniformNetwork if uniform else MaskedNetwork)
     generator = torch.Generator().manual_seed(4)
     tokens = LANGUAGE.sample(400, 12, generator=generator)
     process = training_loss(config, 4).process

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from mdmtheory.denoisers import Denoiser, NetworkDenoiser
-from mdmtheory.networks import TransformerConfig, fresh_network
+from mdmtheory.denoisers import Denoiser
+from mdmtheory.networks import MaskedNetwork, TransformerConfig, fresh_network
 
 
-def make(**options: object) -> NetworkDenoiser:
+def make(**options: object) -> MaskedNetwork:
     network = fresh_network(TransformerConfig(**{"vocab_size": 5, "hidden_size": 16, **options}))
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
-    return NetworkDenoiser(network)
+    return MaskedNetwork(network)
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def test_bad_input_is_named(tokens: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="at must be"):
         denoiser(tokens, at=torch.ones(3, 5, dtype=torch.bool))
     with pytest.raises(ValueError, match="bidirectional"):
-        NetworkDenoiser(fresh_network(TransformerConfig(vocab_size=5, causal=True)))
+        MaskedNetwork(fresh_network(TransformerConfig(vocab_size=5, causal=True)))
 
 
 def test_save_and_load(tmp_path: Path, tokens: torch.Tensor) -> None:
     denoiser = make()
     denoiser.save(tmp_path / "d.safetensors")
-    assert torch.equal(NetworkDenoiser.load(tmp_path / "d.safetensors")(tokens), denoiser(tokens))
+    assert torch.equal(MaskedNetwork.load(tmp_path / "d.safetensors")(tokens), denoiser(tokens))
     (tmp_path / "d.safetensors").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"d\.safetensors"):
-        NetworkDenoiser.load(tmp_path / "d.safetensors")
+        MaskedNetwork.load(tmp_path / "d.safetensors")

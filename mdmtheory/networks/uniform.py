@@ -19,7 +19,7 @@ from mdmtheory.networks.weights import load_network, read_tensors, write_tensors
 from mdmtheory.networks.wrapped import WrappedNetwork
 
 
-class NoisyNetworkDenoiser(WrappedNetwork):
+class UniformNetwork(WrappedNetwork):
     """A trained network as a sampler sees it under uniform noise: what it says of x_0 at every token of x_t.
 
     Attributes:
@@ -120,6 +120,5 @@ class NoisyNetworkDenoiser(WrappedNetwork):
 
     def __repr__(self) -> str:
         return (
-            f"NoisyNetworkDenoiser({self.network.extra_repr()}, {self.parametrisation}, V={self.vocab_size}, "
-            f"{self.device})"
+            f"UniformNetwork({self.network.extra_repr()}, {self.parametrisation}, V={self.vocab_size}, {self.device})"
         )

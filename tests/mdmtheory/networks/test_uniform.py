@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdmtheory.denoisers import Denoiser, NoisyNetworkDenoiser
+from mdmtheory.denoisers import Denoiser
 from mdmtheory.diffusion import Uniform
-from mdmtheory.networks import fresh_network, transformer_config
+from mdmtheory.networks import UniformNetwork, fresh_network, transformer_config
 
 VOCAB = 3
 
@@ -30,7 +30,7 @@ def tokens() -> Tensor:
 
 @pytest.mark.parametrize("parametrisation", ["posterior", "leave-one-out", "score", "scaled-score"])
 def test_it_answers_the_law_of_its_parametrisation(parametrisation: str) -> None:
-    denoiser = NoisyNetworkDenoiser(network(), parametrisation, least_prob=0.0)  # type: ignore[arg-type]
+    denoiser = UniformNetwork(network(), parametrisation, least_prob=0.0)  # type: ignore[arg-type]
     assert isinstance(denoiser, Denoiser)
     time = torch.tensor([0.2, 0.5, 0.9, 0.0], dtype=torch.float64)
     law = denoiser(tokens(), time)
@@ -60,21 +60,21 @@ def test_it_answers_the_law_of_its_parametrisation(parametrisation: str) -> None
 
 def test_a_score_near_pure_noise_is_read_a_little_before_it() -> None:
     made = network()
-    denoiser = NoisyNetworkDenoiser(made, "score", least_alpha=0.1)
+    denoiser = UniformNetwork(made, "score", least_alpha=0.1)
     pure, near = torch.ones(4, dtype=torch.float64), torch.full((4,), 0.9, dtype=torch.float64)
     assert torch.equal(denoiser(tokens(), pure), denoiser(tokens(), near))
-    plain = NoisyNetworkDenoiser(made, least_alpha=0.1)
+    plain = UniformNetwork(made, least_alpha=0.1)
     assert not torch.equal(plain(tokens(), pure), plain(tokens(), near))
     assert torch.isfinite(plain(tokens(), pure)).all()
-    none, some = (NoisyNetworkDenoiser(made, "score", least_prob=p)(tokens(), near) for p in (0.0, 0.01))
+    none, some = (UniformNetwork(made, "score", least_prob=p)(tokens(), near) for p in (0.0, 0.01))
     assert none.isneginf().any()  # scores of a network are those of no law
     torch.testing.assert_close(some.exp(), (p := none.exp().clamp(min=0.01)) / p.sum(-1, keepdim=True))
 
 
 def test_files_keep_the_parametrisation(tmp_path: Path) -> None:
-    denoiser = NoisyNetworkDenoiser(network(time_input="log-odds"), "score", least_alpha=0.05, least_prob=1e-3)
+    denoiser = UniformNetwork(network(time_input="log-odds"), "score", least_alpha=0.05, least_prob=1e-3)
     denoiser.save(tmp_path / "n.safetensors")
-    back = NoisyNetworkDenoiser.load(tmp_path / "n.safetensors")
+    back = UniformNetwork.load(tmp_path / "n.safetensors")
     assert (back.parametrisation, back.least_alpha, back.least_prob) == ("score", 0.05, 1e-3)
     assert back.network.config.time_input == "log-odds"
     time = torch.full((4,), 0.3)
@@ -84,17 +84,17 @@ def test_files_keep_the_parametrisation(tmp_path: Path) -> None:
 
     save_network(tmp_path / "plain.safetensors", denoiser.network)
     with pytest.raises(ValueError, match="saved without its options"):
-        NoisyNetworkDenoiser.load(tmp_path / "plain.safetensors")
+        UniformNetwork.load(tmp_path / "plain.safetensors")
 
 
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="time-conditioned to denoise uniform noise"):
-        NoisyNetworkDenoiser(fresh_network(transformer_config("nano", VOCAB)))
+        UniformNetwork(fresh_network(transformer_config("nano", VOCAB)))
     with pytest.raises(ValueError, match="parametrisation must be one of"):
-        NoisyNetworkDenoiser(network(), "x0")  # type: ignore[arg-type]
+        UniformNetwork(network(), "x0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="least_alpha"):
-        NoisyNetworkDenoiser(network(), least_alpha=0.0)
-    denoiser = NoisyNetworkDenoiser(network())
+        UniformNetwork(network(), least_alpha=0.0)
+    denoiser = UniformNetwork(network())
     with pytest.raises(ValueError, match="time must be given"):
         denoiser(tokens())
     with pytest.raises(ValueError, match=r"time must be \(4,\) noise fractions"):

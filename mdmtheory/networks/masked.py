@@ -16,7 +16,7 @@ from mdmtheory.networks.weights import load_network, save_network
 from mdmtheory.networks.wrapped import WrappedNetwork
 
 
-class NetworkDenoiser(WrappedNetwork):
+class MaskedNetwork(WrappedNetwork):
     """A trained network as a sampler sees it: see `mdmtheory.denoisers.protocol.Denoiser`.
 
     Attributes:
@@ -94,4 +94,4 @@ class NetworkDenoiser(WrappedNetwork):
         return cls(load_network(path, device))
 
     def __repr__(self) -> str:
-        return f"NetworkDenoiser({self.network.extra_repr()}, V={self.vocab_size}, {self.device})"
+        return f"MaskedNetwork({self.network.extra_repr()}, V={self.vocab_size}, {self.device})"
