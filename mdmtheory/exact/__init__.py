@@ -7,6 +7,6 @@ Behind it: `path` (path law from the information curve), `markov` (marginal law 
 """
 
 from mdmtheory.exact import asymptotics, enumeration, markov, optimal, path
-from mdmtheory.exact.error import error
+from mdmtheory.exact.errors import error
 
 __all__ = ["asymptotics", "enumeration", "error", "markov", "optimal", "path"]

@@ -17,7 +17,7 @@ from mdmtheory import exact
 from mdmtheory.denoisers import Oracle, PerturbedOracle, UniformOracle
 from mdmtheory.diffusion.processes import Absorbing, Uniform
 from mdmtheory.exact import enumeration, methods
-from mdmtheory.exact.error import LAWS
+from mdmtheory.exact.errors import LAWS
 from mdmtheory.samplers import plans
 from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut
 from mdmtheory.samplers.policies import Confidence, Threshold

@@ -16,7 +16,7 @@ from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules import Schedule, schedule_from, uniform_reveal
 from mdmtheory.estimates import PathCurve, estimate_path_curve, estimate_sequence_error_rate, marginal_kl_bracket
 from mdmtheory.exact import markov
-from mdmtheory.exact.error import error
+from mdmtheory.exact.errors import error
 from mdmtheory.exact.methods import Unserved, affordable
 from mdmtheory.samplers import sample
 from mdmtheory.samplers.schemes import Bernoulli
