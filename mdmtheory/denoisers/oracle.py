@@ -10,7 +10,6 @@ from torch import Tensor
 
 from languages.language import Language
 from mdmtheory.denoisers.of_language import LanguageDenoiser
-from mdmtheory.denoisers.prompts import refuse_impossible
 from mdmtheory.denoisers.traits import Noise
 
 
@@ -46,14 +45,6 @@ class Oracle(LanguageDenoiser):
         # Sums stay on the device: a GPU is not made to wait for a tally.
         self._tally = self._tally + torch.stack((hidden.sum(), (hidden & dead).sum()))
         return log_probs
-
-    def check_prompt(self, prompt: Int[Tensor, "B L"]) -> None:
-        """Refuse a prompt of probability zero.
-
-        Raises:
-            ValueError: Such a prompt; its row is in the message.
-        """
-        refuse_impossible(self.language, prompt)
 
     @property
     def queries(self) -> int:

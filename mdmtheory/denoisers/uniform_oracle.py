@@ -15,7 +15,6 @@ from languages.inference.state_chain import DenseChain, StateChain
 from languages.language import Language
 from languages.ngram import NGramLanguage
 from mdmtheory.denoisers.of_language import LanguageDenoiser
-from mdmtheory.denoisers.prompts import refuse_impossible
 from mdmtheory.denoisers.traits import Noise
 from mdmtheory.diffusion.processes import Uniform
 
@@ -83,14 +82,6 @@ class UniformOracle(LanguageDenoiser):
             keep = torch.where(check_mask("given", given, tokens), 1.0, keep)
         log_probs = self._answer(tokens, keep)
         return log_probs if at is None else log_probs[check_mask("at", at, tokens)]
-
-    def check_prompt(self, prompt: Int[Tensor, "B L"]) -> None:
-        """Refuse a prompt of probability zero.
-
-        Raises:
-            ValueError: Such a prompt; its row is in the message.
-        """
-        refuse_impossible(self.language, prompt)
 
     def _answer(self, tokens: Int[Tensor, "B L"], keep: Float[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
         law = noisy_log_law(self._chain, tokens, keep, leave_one_out=self.leave_one_out)
