@@ -28,7 +28,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from experiments.ser_vs_steps.cells import has_calculator, sequence_error_rates
 from experiments.shared.path_law import path_kls, ter_increase
 from languages import Estimate, Language
 from mdmtheory.denoisers import Denoiser, Oracle
@@ -39,6 +38,7 @@ from mdmtheory.estimates import (
     learning_error_curve,
     path_log_prob,
 )
+from mdmtheory.exact.uniform_steps import has_calculator, sequence_error_rates
 from mdmtheory.samplers import plans, sample
 
 Measured = tuple[Estimate, str, dict[str, Any]]
