@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from experiments.harness import Row
 from experiments.shared.language_cell import LanguageCell, describe_size
 from experiments.shared.path_law import path_kls, ter_increase
-from experiments.ter_vs_length.long_chains import SHORT, LongChain, cross_entropy
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
+    from mdmtheory.estimates.long_chains import LongChain
 
 PLACES = {"denoiser": "oracle", "sampler": "uniform"}
 FIRST_ORDER = "ter_increase_first_order"
@@ -44,6 +44,7 @@ class ChainLawsCell(LanguageCell):
     def run(self, workdir: Path) -> Sequence[Row]:
         """Calculate; `workdir` is not needed."""
         from mdmtheory.diffusion.schedules import uniform_reveal
+        from mdmtheory.estimates.long_chains import SHORT, LongChain
 
         language = self.build()
         tokens = language.sample(self.sequences, SHORT[-1], generator=self.generator())
@@ -70,6 +71,7 @@ class ChainLawsCell(LanguageCell):
         from languages import Estimate
         from mdmtheory.diffusion.schedules import uniform_reveal
         from mdmtheory.estimates import marginal_kl_bracket
+        from mdmtheory.estimates.long_chains import cross_entropy
         from mdmtheory.exact import markov
 
         reveal = uniform_reveal(num_steps)
@@ -83,6 +85,8 @@ class ChainLawsCell(LanguageCell):
 
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
+        from mdmtheory.estimates.long_chains import SHORT
+
         per_step = 0.016 + self.sequences * SHORT[-1] ** 4 / 24 * 1.6e-9
         return 2.0 + per_step * sum(self.steps)
 
