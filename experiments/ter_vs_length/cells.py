@@ -71,15 +71,13 @@ class ChainLawsCell(LanguageCell):
         from languages import Estimate
         from mdmtheory.diffusion.schedules import uniform_reveal
         from mdmtheory.estimates import marginal_kl_bracket
-        from mdmtheory.estimates.long_chains import cross_entropy
         from mdmtheory.exact import markov
 
         reveal = uniform_reveal(num_steps)
         kl = markov.marginal_kl(language, self.length, reveal, num_sequences=self.sequences, generator=self.generator())
         ser = Estimate.exact(markov.sequence_error_rate(language, self.length, reveal))
-        excess = markov.generative_log_ter(language, self.length, reveal) - cross_entropy(language, self.length) / (  # type: ignore[arg-type]
-            self.length
-        )
+        truth = markov.cross_entropy(language, self.length)  # type: ignore[arg-type]
+        excess = markov.generative_log_ter(language, self.length, reveal) - truth / self.length
         generative = Estimate.exact(math.expm1(excess), law="generative", unit="ratio")
         return kl, marginal_kl_bracket(ser, path), generative
 

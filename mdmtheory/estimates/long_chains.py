@@ -12,7 +12,6 @@ import dataclasses
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
@@ -69,10 +68,7 @@ class LongChain:
         """
         curve = markov.sequence_error_curve(language, SHORT[-1], reveal).cpu().numpy()
         correct = tuple(-math.log1p(-float(curve[length - 1])) for length in SHORT)
-        surprise = tuple(
-            length * markov.generative_log_ter(language, length, reveal) - cross_entropy(language, length)
-            for length in SHORT
-        )
+        surprise = tuple(markov.generative_excess(language, length, reveal) for length in SHORT)
         forms = []
         for length, support in zip(SHORT, correct, strict=True):
             words = tokens[:, :length]
@@ -99,19 +95,6 @@ class LongChain:
         ends = first.value + rest.value, first.low + rest.low, first.high + rest.high
         value, low, high = np.clip(ends, min(first.low, top), top).tolist()
         return Estimate(value, low, high, "extrapolated", "marginal", "nats")
-
-
-def cross_entropy(language: NGramLanguage, length: int) -> float:
-    """E_{x~q}[−log q°(x)] of a first-order chain, nats; q° is its unpruned parent, or itself if it has none."""
-    judge = language.parent if language.parent is not None else language
-    start, transition = language.first_order()
-    judged_start, judged_transition = judge.first_order()
-    per_token = -torch.special.xlogy(transition, judged_transition).sum(1)
-    law, total = start, -float(torch.special.xlogy(start, judged_start).sum())
-    for _ in range(length - 1):
-        total += float(law @ per_token)
-        law = law @ transition
-    return total
 
 
 def _forms(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from reference.marginal_law import joint
 
 from languages import language_from
 from mdmtheory.diffusion.schedules import uniform_reveal
-from mdmtheory.estimates.long_chains import SHORT, LongChain, _forms, cross_entropy, serves
+from mdmtheory.estimates.long_chains import SHORT, LongChain, _forms, serves
 from mdmtheory.exact import markov, path
 
 
@@ -21,9 +21,9 @@ def test_the_cross_entropy_of_the_truth():
     tables = [[table.numpy() for table in one.first_order()] for one in (language, language.parent)]
     parent = BruteNGram(tables[1][1], tables[1][0])
     truth, judge = joint(BruteNGram(tables[0][1], tables[0][0], parent), 4), joint(parent, 4)
-    assert cross_entropy(language, 4) == pytest.approx(-float(truth @ np.log(judge)), abs=1e-12)
+    assert markov.cross_entropy(language, 4) == pytest.approx(-float(truth @ np.log(judge)), abs=1e-12)
     unpruned = language_from("2-gram:vocab=3,seed=2,prune=0")
-    assert cross_entropy(unpruned, 7) == pytest.approx(unpruned.entropy(7), abs=1e-12)
+    assert markov.cross_entropy(unpruned, 7) == pytest.approx(unpruned.entropy(7), abs=1e-12)
 
 
 def test_both_forms_of_the_misfit_average_to_the_divergence():
@@ -50,7 +50,7 @@ def test_long_chains_go_on_as_the_recursion_does(steps):
     laws = LongChain.of(language, reveal, tokens)
     exact = -math.log1p(-markov.sequence_error_rate(language, length, reveal))
     assert laws.log_correct(length).value == pytest.approx(exact, rel=1e-6)
-    exact = length * markov.generative_log_ter(language, length, reveal) - cross_entropy(language, length)
+    exact = length * markov.generative_log_ter(language, length, reveal) - markov.cross_entropy(language, length)
     excess = laws.generative_excess(length)
     assert excess.value == pytest.approx(exact, rel=1e-6)
     assert excess.low <= exact <= excess.high
