@@ -11,11 +11,11 @@ from experiments.accelerator.config import PRESETS, SMOKE, Config
 from experiments.accelerator.exact_numbers import SequenceErrorsCell
 from experiments.accelerator.generation import AutoregressiveCell, LargestBatchCell, MdmCell
 from experiments.accelerator.gpu_tests import GpuTestsCell
+from experiments.accelerator.language_speed import LanguageSpeedCell
 from experiments.accelerator.machine import MachineCell
 from experiments.accelerator.report import page, report
 from experiments.accelerator.section import SectionCell
 from experiments.accelerator.study import ExactCell, TrainedCell, TrainingCell
-from experiments.accelerator.synthetic import LanguageSpeedCell
 from experiments.accelerator.training_steps import TrainingStepsCell
 from experiments.harness import Cell, Experiment
 

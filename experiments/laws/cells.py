@@ -102,11 +102,7 @@ def laws(cell: LawsCell, language: Language, num_steps: int) -> tuple[Estimate, 
 
 
 def generative_excess(language: Language, length: int, num_steps: int) -> Estimate | None:
-    """E_p[−log q°] − E_q[−log q°] in nats for the whole sequence, q° the unpruned parent; None but for chains.
-
-    How much less likely the truth finds what the sampler writes than what it writes itself. Its sign is free: a sampler
-    that prefers likely sequences has a negative one.
-    """
+    """`markov.generative_excess` of uniform steps; None but for chains."""
     from languages import Estimate, NGramLanguage
     from languages.information import is_first_order
     from mdmtheory.diffusion.schedules import uniform_reveal
@@ -114,14 +110,8 @@ def generative_excess(language: Language, length: int, num_steps: int) -> Estima
 
     if not (isinstance(language, NGramLanguage) and is_first_order(language)):
         return None
-    judge = language.parent if language.parent is not None else language
-    (start, step), (judged_start, judged_step) = language.first_order(), judge.first_order()
-    law, surprise = start, -(start * judged_start.log()).where(start > 0, 0.0).sum()
-    each = -(step * judged_step.log()).where(step > 0, 0.0).sum(1)
-    for _ in range(length - 1):
-        surprise, law = surprise + law @ each, law @ step
-    written = length * markov.generative_log_ter(language, length, uniform_reveal(num_steps))
-    return Estimate.exact(written - float(surprise), law="generative", unit="nats")
+    excess = markov.generative_excess(language, length, uniform_reveal(num_steps))
+    return Estimate.exact(excess, law="generative", unit="nats")
 
 
 def constants(language: Language, length: int) -> dict[str, float]:

@@ -22,9 +22,9 @@ class EnumeratedCell(NetworkCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Train and enumerate."""
-        from experiments.learning_error.measures import first_order, kl_bound
         from languages import Estimate
         from mdmtheory.denoisers import Oracle
+        from mdmtheory.estimates.learned_sequence_error import first_order, kl_bound
         from mdmtheory.exact import enumeration
         from mdmtheory.samplers.schemes import Bernoulli
 

@@ -12,12 +12,8 @@ from experiments.harness import Row
 from experiments.shared.language_cell import LanguageCell, describe_size
 
 if TYPE_CHECKING:
-    from languages import Estimate, Language
+    from languages import Language
 
-TABLE_WORK = 6e10
-"""Multiply–adds up to which a first-order chain gets the exact table over all N, some 10 s of one core."""
-DEPTH = 24
-"""Lengths from which the error exponent is extrapolated."""
 TARGET = 0.5
 """The SER that the linear law N ≈ κL/(−ln(1 − SER)) is asked for."""
 PLACES = {"denoiser": "oracle", "sampler": "uniform"}
@@ -39,6 +35,8 @@ class SequenceErrorCell(LanguageCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Calculate; `workdir` is not needed."""
+        from mdmtheory.exact.uniform_steps import has_calculator, sequence_error_rates
+
         language = self.build()
         rows = []
         if has_calculator(language):
@@ -54,6 +52,7 @@ class SequenceErrorCell(LanguageCell):
         from languages.information import conflict_curve, estimate_conflict_curve, is_first_order
         from mdmtheory.diffusion.schedules import uniform_reveal
         from mdmtheory.exact.asymptotics import first_order_sequence_error_rate
+        from mdmtheory.exact.exponents import block_size, exact_kappa
 
         reveals = {n: uniform_reveal(n) for n in self.steps}
         block = block_size(language)
@@ -82,16 +81,20 @@ class SequenceErrorCell(LanguageCell):
 
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
+        from mdmtheory.exact.uniform_steps import TABLE_WORK, table_work
+
         size = describe_size(self.language)
         if size == 1:
-            work = _table_work(8, self.length, self.steps)
+            work = table_work(8, self.length, self.steps)
             return 0.5 + (work / 6e9 if work <= TABLE_WORK else 8e-3 * sum(self.steps))
         sampled = self.conflict_sequences * 66 * self.length * (1e-6 + 20e-9 * size) if self.first_order else 0.0
         return 0.5 + sampled
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one pass over the lengths that are followed."""
-        followed = self.length if _table_work(8, self.length, self.steps) <= TABLE_WORK else 80
+        from mdmtheory.exact.uniform_steps import TABLE_WORK, table_work
+
+        followed = self.length if table_work(8, self.length, self.steps) <= TABLE_WORK else 80
         return 0.4e9 + 8 * followed**2 * 9**3
 
 
@@ -110,13 +113,15 @@ class ExponentCell(LanguageCell):
     def run(self, workdir: Path) -> Sequence[Row]:
         """Calculate; `workdir` is not needed."""
         from languages import Estimate
+        from mdmtheory.exact.exponents import error_exponent, exact_kappa
+        from mdmtheory.exact.uniform_steps import has_calculator, sequence_error_rates
 
         language = self.build()
         kappa = exact_kappa(language)
         if kappa is None or not has_calculator(language):
             return []
         rows = [self.row(kappa, "kappa", **PLACES)]
-        rows += [self.row(_exponent(language, n), "error_exponent", steps=n, **PLACES) for n in self.steps]
+        rows += [self.row(error_exponent(language, n), "error_exponent", steps=n, **PLACES) for n in self.steps]
         needed = max(1, round(kappa.value * self.length / -math.log1p(-TARGET)))
         steps = Estimate.exact(needed, law="marginal", unit="steps")
         ser = sequence_error_rates(language, self.length, [needed])[needed]
@@ -131,82 +136,3 @@ class ExponentCell(LanguageCell):
     def estimated_bytes(self) -> float:
         """Memory of torch and of one pass."""
         return 0.4e9
-
-
-def has_calculator(language: Language) -> bool:
-    """Whether the SER of this language is known here without samples, at every length."""
-    from languages.information import is_first_order
-
-    return _has_closed_form(language) or is_first_order(language)
-
-
-def sequence_error_rates(language: Language, length: int, steps: Sequence[int]) -> dict[int, Estimate]:
-    """SER (marginal law) of uniform schedules by closed form, by the exact table, or extrapolated from short lengths.
-
-    Args:
-        language: One that `has_calculator`.
-        length: L ≥ 1.
-        steps: Numbers of steps N.
-    """
-    from languages import Estimate
-    from mdmtheory.diffusion.schedules import uniform_reveal
-    from mdmtheory.exact import markov
-
-    if _has_closed_form(language):
-        assert language.closed_forms is not None
-        forms = language.closed_forms
-        values = {n: forms.sequence_error_rate(length, uniform_reveal(n)) for n in steps}
-    elif _table_work(language.vocab_size, length, steps) <= TABLE_WORK:
-        table = markov.sequence_error_table(language, length, max(steps))[-1]
-        values = {n: float(table[n - 1]) for n in steps}
-    else:
-        return {n: markov.extrapolated_sequence_error_rate(language, length, uniform_reveal(n)) for n in steps}
-    return {n: Estimate.exact(value, law="marginal", unit="probability") for n, value in values.items()}
-
-
-def exact_kappa(language: Language) -> Estimate | None:
-    """κ of −ln λ_N = κ/N + O(1/N²), nats: of irreducible aperiodic first-order chains and of block languages."""
-    from languages import Estimate
-    from languages.information import conflict_curve, is_first_order
-    from mdmtheory.exact import asymptotics
-
-    block = block_size(language)
-    if block is not None:
-        value = conflict_curve(language, block).integral / block
-    elif is_first_order(language) and language.chain().is_primitive:
-        value = asymptotics.kappa(language)
-    else:
-        return None
-    return Estimate.exact(value, law="marginal", unit="nats")
-
-
-def block_size(language: Language) -> int | None:
-    """Tokens in each block of a language of independent blocks, None for others."""
-    from languages.constructions.block_forms import BlockForms
-
-    forms = getattr(language, "closed_forms", None)
-    return forms.size if isinstance(forms, BlockForms) else None
-
-
-def _exponent(language: Language, num_steps: int) -> Estimate:
-    """−ln λ_N, nats a token."""
-    from languages import Estimate
-    from mdmtheory.diffusion.schedules import uniform_reveal
-    from mdmtheory.exact import markov
-
-    block, reveal = block_size(language), uniform_reveal(num_steps)
-    if block is None:
-        return markov.error_exponent(language, reveal, depth=DEPTH)
-    assert language.closed_forms is not None
-    ser = language.closed_forms.sequence_error_rate(block, reveal)
-    return Estimate.exact(-math.log1p(-ser) / block, law="marginal", unit="nats")
-
-
-def _has_closed_form(language: Language) -> bool:
-    forms = getattr(language, "closed_forms", None)
-    return forms is not None and "sequence_error_rate" in forms.known
-
-
-def _table_work(vocab_size: int, length: int, steps: Sequence[int]) -> float:
-    """Multiply–adds of the exact table."""
-    return max(steps) * length**3 * vocab_size**2 * (vocab_size + 1) ** 2 / 6

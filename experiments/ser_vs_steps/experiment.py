@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Cell, Experiment
-from experiments.ser_vs_steps.cells import ExponentCell, SequenceErrorCell, has_calculator
+from experiments.ser_vs_steps.cells import ExponentCell, SequenceErrorCell
 from experiments.ser_vs_steps.config import PRESETS, Config, linear_steps
 from experiments.ser_vs_steps.report import proportional, report
 from experiments.shared.language_cell import content_digest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def cells(config: Config) -> Sequence[Cell]:
     """Calculators, samples and the exponent of each language."""
     from languages import language_from
+    from mdmtheory.exact.uniform_steps import has_calculator
 
     result: list[Cell] = []
     for specification in config.languages:

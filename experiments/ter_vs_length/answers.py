@@ -1,4 +1,4 @@
-"""What the fits of `law_fits` say about the paper's figures: two tables, and sentences that follow from the numbers."""
+"""What the power laws of `fits` say about the paper's figures: two tables, and sentences that follow from numbers."""
 
 from __future__ import annotations
 

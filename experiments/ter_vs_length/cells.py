@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from experiments.harness import Row
 from experiments.shared.language_cell import LanguageCell, describe_size
 from experiments.shared.path_law import path_kls, ter_increase
-from experiments.ter_vs_length.long_chains import SHORT, LongChain, cross_entropy
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
+    from mdmtheory.estimates.long_chains import LongChain
 
 PLACES = {"denoiser": "oracle", "sampler": "uniform"}
 FIRST_ORDER = "ter_increase_first_order"
@@ -44,6 +44,7 @@ class ChainLawsCell(LanguageCell):
     def run(self, workdir: Path) -> Sequence[Row]:
         """Calculate; `workdir` is not needed."""
         from mdmtheory.diffusion.schedules import uniform_reveal
+        from mdmtheory.estimates.long_chains import SHORT, LongChain
 
         language = self.build()
         tokens = language.sample(self.sequences, SHORT[-1], generator=self.generator())
@@ -75,14 +76,15 @@ class ChainLawsCell(LanguageCell):
         reveal = uniform_reveal(num_steps)
         kl = markov.marginal_kl(language, self.length, reveal, num_sequences=self.sequences, generator=self.generator())
         ser = Estimate.exact(markov.sequence_error_rate(language, self.length, reveal))
-        excess = markov.generative_log_ter(language, self.length, reveal) - cross_entropy(language, self.length) / (  # type: ignore[arg-type]
-            self.length
-        )
+        truth = markov.cross_entropy(language, self.length)  # type: ignore[arg-type]
+        excess = markov.generative_log_ter(language, self.length, reveal) - truth / self.length
         generative = Estimate.exact(math.expm1(excess), law="generative", unit="ratio")
         return kl, marginal_kl_bracket(ser, path), generative
 
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
+        from mdmtheory.estimates.long_chains import SHORT
+
         per_step = 0.016 + self.sequences * SHORT[-1] ** 4 / 24 * 1.6e-9
         return 2.0 + per_step * sum(self.steps)
 

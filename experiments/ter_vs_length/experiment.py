@@ -11,7 +11,6 @@ from experiments.shared.language_cell import content_digest
 from experiments.shared.published import STEPS, TER_INCREASE_PERCENT, PublishedCell
 from experiments.ter_vs_length.cells import ChainLawsCell, SampledLawsCell
 from experiments.ter_vs_length.config import PRESETS, Config
-from experiments.ter_vs_length.long_chains import serves
 from experiments.ter_vs_length.report import report
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 def cells(config: Config) -> Sequence[Cell]:
     """The paper's rows, and the three laws of each language."""
     from languages import language_from
+    from mdmtheory.estimates.long_chains import serves
 
     result: list[Cell] = []
     kinds = {specification.partition(":")[0] for specification in config.languages}

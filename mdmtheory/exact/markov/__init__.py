@@ -12,7 +12,7 @@ truth. Path-law numbers are in `mdmtheory.exact.path`.
 | SER, KL of left-to-right blocks | `left_to_right_blocks`, `left_to_right_kl` | of its plan | exact |
 | log p(x) | `log_prob` | marginal | exact |
 | KL(q‖p), forward TER | `marginal_kl`, `forward_log_ter` | marginal | exact, monte-carlo |
-| generative TER | `generative_log_ter` | generative | exact |
+| generative TER, and what it is above the truth's own | `generative_log_ter`, `generative_excess`, `cross_entropy` | generative | exact |
 """  # noqa: E501
 
 from mdmtheory.exact.markov.adjoint import differentiable_sequence_error_rate, sequence_error_gradient
@@ -22,16 +22,18 @@ from mdmtheory.exact.markov.extrapolation import (
     extrapolated_sequence_error_rate,
     sequence_error_bracket,
 )
-from mdmtheory.exact.markov.generative import generative_log_ter
+from mdmtheory.exact.markov.generative import cross_entropy, generative_excess, generative_log_ter
 from mdmtheory.exact.markov.left_to_right import left_to_right_blocks, left_to_right_kl
 from mdmtheory.exact.markov.log_probs import log_prob
 from mdmtheory.exact.markov.sequence_errors import sequence_error_curve, sequence_error_rate, sequence_error_table
 
 __all__ = [
+    "cross_entropy",
     "differentiable_sequence_error_rate",
     "error_exponent",
     "extrapolated_sequence_error_rate",
     "forward_log_ter",
+    "generative_excess",
     "generative_log_ter",
     "left_to_right_blocks",
     "left_to_right_kl",

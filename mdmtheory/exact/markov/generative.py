@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from languages import Language
+from languages import Language, NGramLanguage
 from languages.checks import check_count
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain, log_powers
 from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, stacked, step_hazards
@@ -59,6 +59,36 @@ def generative_log_ter(language: Language, length: int, reveal: object) -> float
     for hazard in reversed(steps):
         cost = _advance(law, law, discounted(cost, hazard), hazard)
     return float(cost[-1, -1, -1]) / law.longest
+
+
+def generative_excess(language: NGramLanguage, length: int, reveal: object) -> float:
+    """E_{x~p}[−log q°(x)] − E_{x~q}[−log q°(x)], nats for the whole sequence; q° as in `generative_log_ter`.
+
+    How much less likely the truth finds what the sampler writes than what it writes itself. Its sign is free: a sampler
+    that prefers likely sequences has a negative one.
+
+    Args:
+        language: A first-order chain (an n-gram of order 1 or 2).
+        length: L ≥ 1.
+        reveal: (N,) reveal probabilities w_k.
+
+    Raises:
+        ValueError: As `generative_log_ter`.
+    """
+    return length * generative_log_ter(language, length, reveal) - cross_entropy(language, length)
+
+
+def cross_entropy(language: NGramLanguage, length: int) -> float:
+    """E_{x~q}[−log q°(x)] of a first-order chain, nats; q° is its unpruned parent, or itself if it has none."""
+    judge = language.parent if language.parent is not None else language
+    start, transition = language.first_order()
+    judged_start, judged_transition = judge.first_order()
+    per_token = -torch.special.xlogy(transition, judged_transition).sum(1)
+    law, total = start, -float(torch.special.xlogy(start, judged_start).sum())
+    for _ in range(length - 1):
+        total += float(law @ per_token)
+        law = law @ transition
+    return total
 
 
 def _can_happen(law: GapLaw, impossible: Float[Tensor, "D+1 V+1 V+1"], steps: list[float]) -> bool:

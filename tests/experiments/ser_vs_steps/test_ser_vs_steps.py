@@ -8,20 +8,11 @@ import math
 import numpy as np
 import pandas
 import pytest
-from reference.brute_force import BruteNGram, sequences
 from reference.legends import legend_of
-from reference.marginal_law import marginal_law
 
 from experiments.harness.tables import read_results
 from experiments.ser_vs_steps import EXPERIMENT, PRESETS
-from experiments.ser_vs_steps import cells as sequence_errors
-from experiments.ser_vs_steps.cells import (
-    ExponentCell,
-    SequenceErrorCell,
-    block_size,
-    exact_kappa,
-    sequence_error_rates,
-)
+from experiments.ser_vs_steps.cells import ExponentCell, SequenceErrorCell
 from experiments.ser_vs_steps.config import linear_steps
 from experiments.ser_vs_steps.experiment import cells
 from experiments.ser_vs_steps.report import proportional, report
@@ -30,6 +21,7 @@ from languages import language_from
 from languages.information import conflict_curve
 from mdmtheory.diffusion.schedules import uniform_reveal
 from mdmtheory.exact import asymptotics, markov
+from mdmtheory.exact.uniform_steps import sequence_error_rates
 
 PAIRS = "copy-pairs:symbols=16"
 
@@ -44,33 +36,6 @@ def smoke(tmp_path_factory):
 
 def rows_of(cell):
     return pandas.DataFrame([dataclasses.asdict(row) for row in cell.run(None)])
-
-
-def brute_ser(specification, length, steps):
-    """SER by enumeration of reveal steps and sequences."""
-    language = language_from(specification)
-    start, transition = (table.numpy() for table in language.first_order())
-    reference = BruteNGram(transition, start)
-    law = marginal_law(reference, length, [1 / steps] * steps)
-    return sum(p for word, p in zip(sequences(3, length), law, strict=True) if reference.prob(word) == 0)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_sequence_error_rates_are_those_of_enumeration(steps):
-    specification = "2-gram:vocab=3,seed=2,prune=0.3"
-    found = sequence_error_rates(language_from(specification), 4, [1, 2, 3])[steps]
-    assert found.method == "exact"
-    assert found.value > 0.01
-    assert found.value == pytest.approx(brute_ser(specification, 4, steps), abs=1e-12)
-
-
-def test_long_sequences_are_extrapolated(monkeypatch):
-    language = language_from("2-gram")
-    exact = sequence_error_rates(language, 40, [6])[6]
-    monkeypatch.setattr(sequence_errors, "TABLE_WORK", 0.0)
-    found = sequence_error_rates(language, 40, [6])[6]
-    assert (exact.method, found.method) == ("exact", "extrapolated")
-    assert found.value == pytest.approx(exact.value, abs=1e-6)
 
 
 def test_smoke_table_holds_the_calculators_numbers(smoke):
@@ -125,9 +90,6 @@ def test_the_estimated_first_order_law_holds_the_exact_one():
 
 
 def test_kappa_and_the_exponent():
-    assert exact_kappa(language_from(PAIRS)).value == pytest.approx((1 - 1 / 16) / 2, abs=1e-13)
-    assert exact_kappa(language_from("hmm")) is None
-    assert exact_kappa(language_from("2-gram")).value == asymptotics.kappa(language_from("2-gram"))
     rows = rows_of(ExponentCell("2-gram", "", 200, 0, (8, 32)))
     exponent = rows[rows["metric"] == "error_exponent"].set_index("steps")["value"]
     (kappa,) = rows.loc[rows["metric"] == "kappa", "value"]
@@ -149,12 +111,6 @@ def test_the_linear_law_names_the_steps_it_says():
 @pytest.mark.parametrize("name", ["cycle:symbols=4", "3-gram", "hmm"])
 def test_languages_without_an_exponent_have_no_rows(name):
     assert ExponentCell(name, "", 50, 0, (4,)).run(None) == []
-
-
-def test_block_sizes():
-    assert [block_size(language_from(name)) for name in (PAIRS, "parity:block=4", "2-gram", "hmm")] == [
-        2, 4, None, None
-    ]  # fmt: skip
 
 
 def test_steps_that_grow_more_slowly_than_the_linear_bound_leave_most_sequences_wrong():

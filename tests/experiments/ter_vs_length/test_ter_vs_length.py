@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 import pandas
 import pytest
-import torch
 from reference.brute_force import BruteNGram, sequences
 from reference.legends import legend_of
 from reference.marginal_law import joint, marginal_law
@@ -21,11 +20,10 @@ from experiments.ter_vs_length import answers as law_answers
 from experiments.ter_vs_length.cells import FIRST_ORDER, ChainLawsCell, SampledLawsCell, difference
 from experiments.ter_vs_length.experiment import cells
 from experiments.ter_vs_length.fits import all_matches, fits, match, power_law, series
-from experiments.ter_vs_length.long_chains import SHORT, LongChain, _forms, cross_entropy, serves
 from languages import Estimate, language_from
 from languages.information import conflict_curve
 from mdmtheory.diffusion.schedules import uniform_reveal
-from mdmtheory.exact import markov, path
+from mdmtheory.exact import path
 
 SMALL = "2-gram:vocab=3,seed=2,prune=0.3"
 
@@ -80,61 +78,6 @@ def test_short_chains_are_exact(brute):
     assert bracket.low == pytest.approx(math.expm1(-math.log(law[truth > 0].sum()) / 4), abs=1e-12)
     assert bracket.high == found["path"]
     assert bracket.low <= found["marginal"] <= bracket.high
-
-
-def test_the_cross_entropy_of_the_truth(brute):
-    _, truth, judge, _ = brute
-    assert cross_entropy(language_from(SMALL), 4) == pytest.approx(-float(truth @ np.log(judge)), abs=1e-12)
-    unpruned = language_from("2-gram:vocab=3,seed=2,prune=0")
-    assert cross_entropy(unpruned, 7) == pytest.approx(unpruned.entropy(7), abs=1e-12)
-
-
-def test_both_forms_of_the_misfit_average_to_the_divergence():
-    q, p = np.random.default_rng(0).dirichlet(np.ones(9), size=2)
-    forms = q @ _forms(np.log(p / q))
-    assert forms == pytest.approx([np.sum(q * np.log(q / p))] * 2, abs=1e-12)
-
-
-def test_the_misfit_grows_from_the_first_length_to_the_last():
-    language, reveal = language_from("2-gram"), uniform_reveal(4)
-    tokens = language.sample(5, SHORT[-1], generator=torch.Generator().manual_seed(3))
-    laws = LongChain.of(language, reveal, tokens)
-    words = tokens[:, : SHORT[0]]
-    success = 1 - markov.sequence_error_rate(language, SHORT[0], reveal)
-    log_ratio = (markov.log_prob(language, words, reveal) - language.log_prob(words)).numpy() - math.log(success)
-    first = np.stack([-log_ratio, np.exp(log_ratio) - 1 - log_ratio], axis=1)
-    np.testing.assert_allclose(laws.misfit - (SHORT[-1] - SHORT[0]) * laws.misfit_slope, first, atol=1e-10)
-
-
-@pytest.mark.parametrize("steps", [3, 16])
-def test_long_chains_go_on_as_the_recursion_does(steps):
-    language, length, reveal = language_from("2-gram"), 36, uniform_reveal(steps)
-    tokens = language.sample(64, SHORT[-1], generator=torch.Generator().manual_seed(0))
-    laws = LongChain.of(language, reveal, tokens)
-    exact = -math.log1p(-markov.sequence_error_rate(language, length, reveal))
-    assert laws.log_correct(length).value == pytest.approx(exact, rel=1e-6)
-    exact = length * markov.generative_log_ter(language, length, reveal) - cross_entropy(language, length)
-    excess = laws.generative_excess(length)
-    assert excess.value == pytest.approx(exact, rel=1e-6)
-    assert excess.low <= exact <= excess.high
-    # Two independent estimates, intervals three times as wide: they miss each other with probability below 1e-4.
-    kl = laws.marginal_kl(length)
-    other = markov.marginal_kl(language, length, reveal, num_sequences=64, generator=torch.Generator().manual_seed(1))
-    assert abs(kl.value - other.value) <= 3 * math.hypot(kl.high - kl.value, other.high - other.value)
-    assert kl.value >= laws.log_correct(length).low
-    assert kl.high <= path.path_kl(language, length, reveal)
-
-
-def test_the_marginal_law_of_full_support_falls_as_the_square():
-    language = language_from("2-gram:prune=0,concentration=3")
-    tokens = language.sample(64, SHORT[-1], generator=torch.Generator().manual_seed(0))
-    kls = [LongChain.of(language, uniform_reveal(n), tokens).marginal_kl(100).value for n in (16, 32)]
-    assert kls[0] / kls[1] == pytest.approx(4, rel=0.1)
-
-
-def test_who_is_served():
-    served = {name: serves(language_from(name)) for name in ("2-gram", "1-gram", "3-gram", "hmm", "cycle:symbols=3")}
-    assert served == {"2-gram": True, "1-gram": True, "3-gram": False, "hmm": False, "cycle:symbols=3": False}
 
 
 def test_sampled_laws_hold_the_exact_ones(brute):

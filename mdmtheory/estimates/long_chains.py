@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from languages import Estimate, NGramLanguage
+from languages import Estimate, NGramLanguage
+from languages.information import is_first_order
+from mdmtheory.exact import markov, path
 
 SHORT = (12, 16, 24)
 """The lengths followed exactly: the line runs through the last two, the first tells how straight it is."""
@@ -29,8 +28,6 @@ SAFETY = 3.0
 
 def serves(language: object) -> bool:
     """Whether a language is an irreducible aperiodic first-order chain, the kind whose laws become linear."""
-    from languages.information import is_first_order
-
     return is_first_order(language) and language.chain().is_primitive  # type: ignore[arg-type]
 
 
@@ -69,14 +66,9 @@ class LongChain:
             tokens: (R, D) at least two sequences x ~ q of the longest of the lengths `SHORT`, for the KL; the same ones
                 for several samplers make these comparable.
         """
-        from mdmtheory.exact import markov
-
         curve = markov.sequence_error_curve(language, SHORT[-1], reveal).cpu().numpy()
         correct = tuple(-math.log1p(-float(curve[length - 1])) for length in SHORT)
-        surprise = tuple(
-            length * markov.generative_log_ter(language, length, reveal) - cross_entropy(language, length)
-            for length in SHORT
-        )
+        surprise = tuple(markov.generative_excess(language, length, reveal) for length in SHORT)
         forms = []
         for length, support in zip(SHORT, correct, strict=True):
             words = tokens[:, :length]
@@ -95,9 +87,6 @@ class LongChain:
 
     def marginal_kl(self, length: int) -> Estimate:
         """KL(q‖p) = −ln(1 − SER) + KL(q ‖ p(·|support)), nats, cut to the bracket up to the path KL."""
-        from languages import Estimate
-        from mdmtheory.exact import path
-
         first = self.log_correct(length)
         samples = self.misfit + (length - SHORT[-1]) * self.misfit_slope
         forms = [Estimate.from_samples(column) for column in samples.T if np.isfinite(column).all()]
@@ -108,21 +97,6 @@ class LongChain:
         return Estimate(value, low, high, "extrapolated", "marginal", "nats")
 
 
-def cross_entropy(language: NGramLanguage, length: int) -> float:
-    """E_{x~q}[−log q°(x)] of a first-order chain, nats; q° is its unpruned parent, or itself if it has none."""
-    import torch
-
-    judge = language.parent if language.parent is not None else language
-    start, transition = language.first_order()
-    judged_start, judged_transition = judge.first_order()
-    per_token = -torch.special.xlogy(transition, judged_transition).sum(1)
-    law, total = start, -float(torch.special.xlogy(start, judged_start).sum())
-    for _ in range(length - 1):
-        total += float(law @ per_token)
-        law = law @ transition
-    return total
-
-
 def _forms(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two forms of KL from ln r, r = p(x|support)/q(x): −ln r, and r − 1 − ln r, whose spread is of second order."""
     with np.errstate(over="ignore"):
@@ -131,8 +105,6 @@ def _forms(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _line(values: tuple[float, ...], length: int, law: str) -> Estimate:
     """Go on along the line through the last two lengths."""
-    from languages import Estimate
-
     before, slope = ((b - a) / (n - m) for a, b, m, n in zip(values, values[1:], SHORT, SHORT[1:], strict=False))
     value = values[-1] + (length - SHORT[-1]) * slope
     if not math.isfinite(value):
