@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.harness.atomic import write_text_atomically
 from experiments.harness.cells import Cell
 from experiments.harness.rows import COLUMNS, LATER, Row
+from languages.files import write_text_atomically
 
 
 @dataclasses.dataclass(frozen=True)

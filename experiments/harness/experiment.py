@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from experiments.harness.atomic import write_text_atomically
 from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
@@ -22,6 +21,7 @@ from experiments.harness.run_plan import RunPlan
 from experiments.harness.runner import BACKENDS, Outcome, run_cells
 from experiments.harness.tables import check_tables, frame_of, write_tables
 from experiments.harness.timed import run_in_time
+from languages.files import write_text_atomically
 
 if TYPE_CHECKING:
     import pandas

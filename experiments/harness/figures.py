@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from experiments.harness.atomic import write_atomically
+from languages.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas

@@ -12,8 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from experiments.harness.atomic import write_text_atomically
 from experiments.harness.config import ExperimentConfig
+from languages.files import write_text_atomically
 
 PACKAGES = ("mdmtheory", "torch", "numpy", "scipy", "pandas")
 

@@ -17,10 +17,10 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.harness.atomic import write_text_atomically
 from experiments.harness.cell_files import cell_path, write_cell
 from experiments.harness.cells import Cell
 from experiments.harness.folder import error_path, work_path
+from languages.files import write_text_atomically
 
 BACKENDS = ("processes", "ray")
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.harness.atomic import write_atomically
 from experiments.harness.cell_files import damaged
 from experiments.harness.rows import COLUMNS, LATER
+from languages.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas

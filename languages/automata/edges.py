@@ -7,7 +7,7 @@ import functools
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -41,6 +41,17 @@ class EdgeList:
         """(S, S) how many tokens lead from one state to another."""
         ones = np.ones(len(self.source))
         return sparse.csr_matrix((ones, (self.source, self.target)), shape=(self.num_states, self.num_states))
+
+    def accepts(self, tokens: Int[np.ndarray, "B L"]) -> Bool[np.ndarray, " B"]:
+        """Whether each sequence is the token string of a path from the start."""
+        width = 1 + max(int(self.token.max()), int(tokens.max(initial=0)))
+        codes = self.source * width + self.token
+        states = np.zeros(len(tokens), dtype=np.int64)
+        for column in tokens.T:
+            code = states * width + column
+            place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
+            states = np.where((codes[place] == code) & (states >= 0), self.target[place], -1)
+        return states >= 0
 
     def counts(self, length: int) -> list[int]:
         """Exact number of sequences of each length 1 … `length`."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.automata import extremes
@@ -20,6 +19,7 @@ from languages.automata.extremes import PREFIX_LIMIT, ExtremeSequence
 from languages.automata.paths import draw_paths, list_paths
 from languages.automata.structure import ClassStructure
 from languages.automata.subsets import SubsetConstruction
+from languages.automata.support_graph import GraphLabels, support_graph, without_prelude
 from languages.checks import check_count, check_tokens
 from languages.drawing.draw_graph import EdgeLabels, check_drawable, draw_graph
 from languages.drawing.labels import Symbols
@@ -58,17 +58,11 @@ class SupportAutomaton:
         *,
         device: torch.device,
         extreme: Callable[..., ExtremeSequence],
-        state_name: Callable[[int], str],
-        symbols: Symbols,
-        probabilities: NDArray[np.float64] | None = None,
-        prelude: int = 0,
-        labels_tell_tokens: bool = False,
+        labels: GraphLabels,
     ) -> None:
         self.vocab_size = vocab_size
         self._edges, self._device = edges, device
-        self._extreme, self._state_name, self._symbols = extreme, state_name, symbols
-        self._probabilities, self._prelude = probabilities, prelude
-        self._labels_tell_tokens = labels_tell_tokens
+        self._extreme, self._labels = extreme, labels
 
     @classmethod
     def of_contexts(cls, automaton: ContextAutomaton, vocabulary: Sequence[str] | None = None) -> SupportAutomaton:
@@ -82,11 +76,13 @@ class SupportAutomaton:
             automaton.vocab_size,
             device=automaton.device,
             extreme=functools.partial(extremes.extreme_in_contexts, automaton),
-            state_name=lambda state: symbols.string(histories()[state]),
-            symbols=symbols,
-            probabilities=automaton.edge_prob.cpu().numpy(),
-            prelude=int((automaton.depth < automaton.order - 1).sum()),
-            labels_tell_tokens=automaton.order > 1,
+            labels=GraphLabels(
+                state_name=lambda state: symbols.string(histories()[state]),
+                symbols=symbols,
+                probabilities=automaton.edge_prob.cpu().numpy(),
+                prelude=int((automaton.depth < automaton.order - 1).sum()),
+                tell_tokens=automaton.order > 1,
+            ),
         )
 
     @classmethod
@@ -102,8 +98,10 @@ class SupportAutomaton:
             emission.shape[1],
             device=emission.device,
             extreme=functools.partial(extremes.extreme_of_hidden, initial, transition, emission),
-            state_name=lambda state: "{" + ",".join(map(str, subsets.members(state))) + "}",
-            symbols=Symbols(emission.shape[1]),
+            labels=GraphLabels(
+                state_name=lambda state: "{" + ",".join(map(str, subsets.members(state))) + "}",
+                symbols=Symbols(emission.shape[1]),
+            ),
         )
 
     # The automaton ------------------------------------------------------------------------------------------------
@@ -153,18 +151,7 @@ class SupportAutomaton:
             tokens: (B, L) without holes.
         """
         rows = check_tokens(tokens, self.vocab_size, holes=False).numpy()
-        return torch.as_tensor(self._accepts(rows), device=self._device)
-
-    def _accepts(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if isinstance(self._edges, SubsetConstruction):
-            return self._edges.accepts(rows)
-        codes = self._edges.source * self.vocab_size + self._edges.token
-        states = np.zeros(len(rows), dtype=np.int64)
-        for column in rows.T:
-            code = states * self.vocab_size + column
-            place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
-            states = np.where((codes[place] == code) & (states >= 0), self._edges.target[place], -1)
-        return states >= 0
+        return torch.as_tensor(self._edges.accepts(rows), device=self._device)
 
     def counts(self, length: int) -> list[int]:
         """Exact number of supported sequences of each length 1 … `length`, as Python integers."""
@@ -286,26 +273,7 @@ class SupportAutomaton:
         than n − 1 tokens), `recurrent_class` (its number, −1 if transient) and `period` (of its class). Edges have the
         token as key, `token`, `symbol` (its name) and, for an n-gram, `probability`.
         """
-        import networkx
-
-        edges, structure = self.edges(), self.structure
-        graph = networkx.MultiDiGraph(labels_tell_tokens=self._labels_tell_tokens, symbols=self._symbols)
-        for state, (number, period) in enumerate(zip(*structure.colours(), strict=True)):
-            graph.add_node(
-                state,
-                label=self._state_name(state),
-                start=state == 0,
-                prelude=state < self._prelude,
-                recurrent_class=int(number),
-                period=int(period),
-            )
-        for edge in range(len(edges.source)):
-            token = int(edges.token[edge])
-            data = {"token": token, "symbol": self._symbols.names[token]}
-            if self._probabilities is not None:
-                data["probability"] = float(self._probabilities[edge])
-            graph.add_edge(int(edges.source[edge]), int(edges.target[edge]), key=token, **data)
-        return graph
+        return support_graph(self.edges(), self.structure, self._labels)
 
     def draw(
         self,
@@ -329,13 +297,8 @@ class SupportAutomaton:
         Raises:
             ValueError: More than 40 states, or an unknown layout or kind of labels.
         """
-        check_drawable(self.num_states - (0 if prelude else self._prelude))
-        graph = self.graph()
-        if not prelude:
-            hidden = [node for node, data in graph.nodes(data=True) if data["prelude"]]
-            for _, target in list(graph.edges(hidden)):
-                graph.nodes[target]["start"] = True
-            graph.remove_nodes_from(hidden)
+        check_drawable(self.num_states - (0 if prelude else self._labels.prelude))
+        graph = self.graph() if prelude else without_prelude(self.graph())
         return draw_graph(graph, ax, layout=layout, edge_labels=edge_labels, title=title)
 
     def __repr__(self) -> str:

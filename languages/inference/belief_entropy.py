@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from languages.entropy import row_entropies
 from languages.inference.beliefs import Beliefs
 
 MOST_BELIEFS = 4096
@@ -61,7 +62,7 @@ def predictive_entropies(
     emits = emission.T.contiguous()
     for position in range(tokens.shape[1]):
         law = belief @ emission
-        result[:, position] = -torch.special.xlogy(law, law).sum(1)
+        result[:, position] = row_entropies(law)
         joint = belief * emits[tokens[:, position]]
         belief = (joint / joint.sum(1, keepdim=True)) @ transition
     return result

@@ -19,6 +19,8 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int
 
+from languages.entropy import row_entropies
+
 SAME = 1e-13
 """Beliefs whose entries agree to this are one: what rounding makes of equal ones."""
 FINEST_CELL = 1e-7
@@ -39,7 +41,7 @@ class Beliefs:
 
     def next_entropy(self, emission: Float[np.ndarray, "S V"]) -> float:
         """Mean entropy of the next token, nats."""
-        return float(self.weight @ entropy_of_rows(self.law @ emission))
+        return float(self.weight @ row_entropies(self.law @ emission))
 
     def advanced(self, transition: Float[np.ndarray, "S S"], emission: Float[np.ndarray, "S V"]) -> Beliefs:
         """The beliefs after one more token: one for each belief and each token it allows."""
@@ -64,7 +66,7 @@ class Beliefs:
         first = np.searchsorted(group[order], np.arange(len(weight)))
         law = np.add.reduceat((self.weight[:, None] * self.law)[order], first) / weight[:, None]
         # Σ w KL(b ‖ mean) is what the mean entropy of the state gains.
-        loss = float(weight @ entropy_of_rows(law) - self.weight @ entropy_of_rows(self.law)) if crowded else 0.0
+        loss = float(weight @ row_entropies(law) - self.weight @ row_entropies(self.law)) if crowded else 0.0
         return Beliefs(weight, law), max(0.0, loss)
 
     def _near(self, group: Int[np.ndarray, " K"], limit: int) -> Int[np.ndarray, " K"]:
@@ -80,11 +82,6 @@ class Beliefs:
             size *= 1.5 if cells.max() < 2 * room else 4.0
         result[light] = limit // 2 + cells
         return result
-
-
-def entropy_of_rows(law: Float[np.ndarray, "K V"]) -> Float[np.ndarray, " K"]:
-    """Entropy of each row, nats."""
-    return -np.sum(law * np.log(law, where=law > 0, out=np.zeros_like(law)), axis=1)
 
 
 def same_cell(points: Float[np.ndarray, "K S"], size: float) -> Int[np.ndarray, " K"]:

@@ -1,9 +1,8 @@
 """Exact draws from chains by alias tables, with randomness keyed by row.
 
-A row's key, drawn from the generator, seeds a stream of splitmix64 (Steele, Lea and Flood, "Fast splittable
-pseudorandom number generators", OOPSLA 2014); word number j of the stream decides draw number j. So a sequence depends
-on its key alone: not on how a batch is split, nor on the number of threads, nor on whether the compiled loop or torch
-(for CUDA) reads the tables.
+A row's key, drawn from the generator, seeds a stream of splitmix64, whose word number j decides draw number j. So a
+sequence depends on its key alone: not on how a batch is split, nor on the number of threads, nor on whether the
+compiled loop or torch (for CUDA) reads the tables.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from languages.hashing import GAMMA, mixed, shift_right, splitmix64
 from languages.inference.threads import over_rows
 
 BITS = 62
@@ -23,11 +23,6 @@ JOINT_LIMIT = 1 << 16
 """Moves of a hidden Markov model, next state and token together, up to which one draw decides both."""
 INTERLEAVED = 8
 """Rows that the compiled loop advances together, so that one's table look-up does not wait for another's."""
-
-# Constants of splitmix64, written as the int64 with the same bits.
-_GAMMA = 0x9E3779B97F4A7C15 - (1 << 64)
-_FIRST_MULTIPLIER = 0xBF58476D1CE4E5B9 - (1 << 64)
-_SECOND_MULTIPLIER = 0x94D049BB133111EB - (1 << 64)
 
 IntArray = NDArray[np.int64]
 
@@ -124,7 +119,7 @@ class ChainSampler:
         state = torch.zeros_like(keys)
         for position in range(length):
             for draw in range(self._draws_per_token):
-                word = _word(keys, position * self._draws_per_token + draw)
+                word = shift_right(splitmix64(keys, position * self._draws_per_token + draw), 64 - BITS)
                 packed = self._first[state]
                 shift = packed & 63
                 slot = (packed >> 6) + (word >> shift)
@@ -133,20 +128,6 @@ class ChainSampler:
                 state = move >> 20
             tokens[:, position] = move & ((1 << 20) - 1)
         return tokens
-
-
-def _word(keys: Int[Tensor, " B"], index: int) -> Int[Tensor, " B"]:
-    """The first `BITS` bits of word number `index` of each key's stream; int64 wraps around as uint64 does."""
-    z = keys + _wrapped((index + 1) * _GAMMA)
-    z = (z ^ (z >> 30 & ((1 << 34) - 1))) * _FIRST_MULTIPLIER
-    z = (z ^ (z >> 27 & ((1 << 37) - 1))) * _SECOND_MULTIPLIER
-    z = z ^ (z >> 31 & ((1 << 33) - 1))
-    return z >> (64 - BITS) & ((1 << BITS) - 1)
-
-
-def _wrapped(number: int) -> int:
-    """The int64 with the same last 64 bits."""
-    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -170,11 +151,8 @@ def _walk(
         for position in range(length):
             for draw in range(draws_per_token):
                 for r in range(rows):
-                    stream[r] += np.uint64(0x9E3779B97F4A7C15)
-                    z = stream[r]
-                    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-                    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-                    word = np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(64 - BITS))
+                    stream[r] += GAMMA
+                    word = np.int64(mixed(stream[r]) >> np.uint64(64 - BITS))
                     packed = first[state[r]]
                     shift = packed & 63
                     slot = (packed >> 6) + (word >> shift)

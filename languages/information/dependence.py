@@ -9,7 +9,7 @@ from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
 from languages.checks import check_count
-from languages.inference.beliefs import entropy_of_rows
+from languages.entropy import row_entropies
 from languages.information.entropies import entropy_rate
 from languages.language import Language
 from languages.ngram import NGramLanguage
@@ -39,7 +39,7 @@ def information_with_rest(language: Language, length: int) -> Float[Tensor, " L"
     automaton, memory = language.automaton, language.order - 1
     ambiguity = _ambiguity(automaton, min(memory, length - 1))
     marginals = language.marginals(length)
-    result = -torch.special.xlogy(marginals, marginals).sum(1)
+    result = row_entropies(marginals)
     law = torch.zeros(1, automaton.num_contexts, dtype=torch.float64, device=language.device)
     law[0, 0] = 1.0
     for position in range(length):
@@ -63,7 +63,7 @@ def excess_entropy(language: Language) -> float:
     if not isinstance(language, NGramLanguage):
         raise ValueError(f"language must be an n-gram, got {language!r}")
     law = language.chain().long_run_law
-    return max(0.0, float(entropy_of_rows(law[None])[0]) - (language.order - 1) * entropy_rate(language))
+    return max(0.0, float(row_entropies(law[None])[0]) - (language.order - 1) * entropy_rate(language))
 
 
 def _ambiguity(automaton: ContextAutomaton, horizon: int) -> list[Float[Tensor, " C"]]:

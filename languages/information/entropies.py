@@ -9,10 +9,11 @@ from scipy import sparse
 
 from languages.automata.stationary import cesaro_limit
 from languages.checks import check_count, check_fraction
+from languages.entropy import row_entropies
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
 from languages.inference.belief_entropy import MOST_BELIEFS
-from languages.inference.beliefs import SAME, Beliefs, entropy_of_rows
+from languages.inference.beliefs import SAME, Beliefs
 from languages.language import Language
 from languages.ngram import NGramLanguage
 
@@ -142,7 +143,7 @@ def _belief_chain(language: HMMLanguage, limit: int) -> tuple[sparse.csr_matrix,
             weight.append(chance)
         done += 1
     chain = sparse.csr_matrix((weight, (source, target)), shape=(len(laws),) * 2)
-    return chain, entropy_of_rows(np.stack(laws) @ emission)
+    return chain, row_entropies(np.stack(laws) @ emission)
 
 
 def _key(law: Float[np.ndarray, " S"]) -> bytes:

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.entropy import row_entropies
 from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
 from languages.information.dependence import information_with_rest
@@ -104,7 +105,7 @@ def estimate_information_curve(
     """
     rows, length = check_count("num_sequences", num_sequences, least=2), check_count("length", length)
     sets = NestedSets(rows, length, num_nodes, language.device, generator)
-    alone = _position_entropies(language, length)
+    alone = row_entropies(language.marginals(length))
     tokens = language.sample(rows, length, generator=generator)
     samples = np.zeros((rows, len(sets.nodes)))
     for node in range(1, len(sets.nodes)):  # at the first nothing is revealed, nothing is known
@@ -139,7 +140,7 @@ def estimate_z(
     counts = [check_count("sizes", size, least=0) for size in sizes]
     if any(size >= length for size in counts):
         raise ValueError(f"sizes must lie in 0 … L - 1 = {length - 1}, got {max(counts)}")
-    alone = _position_entropies(language, length)
+    alone = row_entropies(language.marginals(length))
     tokens = language.sample(rows, length, generator=generator)
     rank = (
         torch.rand(tokens.shape, dtype=torch.float64, device=tokens.device, generator=generator).argsort(1).argsort(1)
@@ -192,12 +193,6 @@ def estimate_conflict_curve(
         ruled_out[every, position] = 0.0
         samples[:, node] = length / 2 * ruled_out.sum(1).cpu().numpy()
     return SampledConflictCurve(length, sets.mixed(samples), sets.surplus)
-
-
-def _position_entropies(language: Language, length: int) -> Float[Tensor, " L"]:
-    """(L,) H(X_i), nats."""
-    marginals = language.marginals(length)
-    return -torch.special.xlogy(marginals, marginals).sum(1)
 
 
 def _informations(

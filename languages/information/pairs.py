@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.entropy import row_entropies
 from languages.hidden_markov import HMMLanguage
 from languages.language import Language
 from languages.ngram import NGramLanguage
@@ -39,13 +40,13 @@ def pair_information(language: NGramLanguage, length: int) -> Float[Tensor, " L"
     length = check_count("length", length)
     _, transition = language.first_order()
     marginals = language.marginals(length)
-    entropies = _entropy(marginals)
+    entropies = row_entropies(marginals)
     tail_entropy = entropies.flip(0).cumsum(0).flip(0)
     occupation = marginals.cumsum(0)
     result = torch.zeros(length, dtype=torch.float64, device=language.device)
     power = transition
     for distance in range(1, length):
-        result[distance] = tail_entropy[distance] - occupation[length - 1 - distance] @ _entropy(power)
+        result[distance] = tail_entropy[distance] - occupation[length - 1 - distance] @ row_entropies(power)
         power = power @ transition
     return result.clamp_(min=0.0)
 
@@ -68,7 +69,7 @@ def mutual_information(language: Language, length: int) -> Float[Tensor, "L L"]:
     if not isinstance(language, NGramLanguage | HMMLanguage):
         raise ValueError(f"language must be an n-gram or a hidden Markov language, got {language!r}")
     marginals, vocab_size = language.marginals(length), language.vocab_size
-    result = torch.diag(_entropy(marginals))
+    result = torch.diag(row_entropies(marginals))
     if isinstance(language, NGramLanguage) and language.order == 1:
         return result
     chain = language.state_chain
@@ -95,7 +96,3 @@ def _divergence(joint: Float[Tensor, "*K V V"], apart: Float[Tensor, "*K V V"]) 
     near = excess.abs() < 0.5
     surprise = torch.where(near, (1 + excess) * torch.log1p(excess.clamp(min=-0.5)), surprise)
     return (apart * (surprise - excess)).sum((-1, -2)).clamp(min=0.0)
-
-
-def _entropy(law: Float[Tensor, "*rows V"]) -> Float[Tensor, "*rows"]:
-    return -torch.special.xlogy(law, law).sum(-1)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from languages.files import checksum, write_atomically
 from languages.interchange.closed_forms import build_forms, take_forms
 from languages.interchange.states import KINDS, State, kind_of
 from languages.language import Language
@@ -43,17 +42,11 @@ def save(language: Language, path: str | os.PathLike[str]) -> None:
     content = json.dumps(_facts(language, "", tables))
     tables = {name: np.ascontiguousarray(table) for name, table in tables.items()}
     metadata = {"format": FORMAT, "version": str(VERSION), "content": content}
-    metadata["checksum"] = str(_checksum(tables, content))
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    metadata["checksum"] = str(checksum(tables, content))
     try:
-        save_file(tables, temporary, metadata=metadata)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # the name must never point to data that a power cut can lose
-        os.replace(temporary, path)
+        write_atomically(path, lambda temporary: save_file(tables, temporary, metadata=metadata))
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot write a language to {str(path)!r}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str]) -> Language:
@@ -75,7 +68,7 @@ def load(path: str | os.PathLike[str]) -> Language:
             if version > VERSION:
                 raise ValueError(f"it is of version {version}; this one reads versions up to {VERSION}")
             tables = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        if int(metadata["checksum"]) != _checksum(tables, metadata["content"]):
+        if int(metadata["checksum"]) != checksum(tables, metadata["content"]):
             raise ValueError("it is damaged: its checksum does not fit")
         return _language(json.loads(metadata["content"]), "", tables)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -111,16 +104,6 @@ def _language(content: dict[str, Any], prefix: str, tables: Tables) -> Language:
     if parent is not None:
         language.parent = parent
     return language
-
-
-def _checksum(tables: Tables, content: str) -> int:
-    """CRC-32 of the content and of every table's name, type, shape and bytes."""
-    total = zlib.crc32(content.encode())
-    for name in sorted(tables):
-        table = tables[name]
-        total = zlib.crc32(f"{name} {table.dtype} {table.shape}".encode(), total)
-        total = zlib.crc32(table.reshape(-1).view(np.uint8).data, total)
-    return total
 
 
 def _path(path: str | os.PathLike[str]) -> Path:

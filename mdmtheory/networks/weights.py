@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from languages.files import checksum, write_atomically
 from mdmtheory.networks.config import TransformerConfig
 from mdmtheory.networks.fresh import fresh_network
 from mdmtheory.networks.transformer import Transformer
@@ -27,17 +27,9 @@ def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Tensor], head
         tensors: By name, no two sharing memory.
         header: What JSON can say.
     """
-    path = Path(path)
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"header": json.dumps(header), "checksum": str(_checksum(flat))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        save_file(flat, temporary, metadata=metadata)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # the name must never point to data that a power cut can lose
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    metadata = {"header": json.dumps(header), "checksum": str(checksum(flat))}
+    write_atomically(Path(path), lambda temporary: save_file(flat, temporary, metadata=metadata))
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,7 +53,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         expected = int(metadata["checksum"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
         raise ValueError(f"cannot read {path}: it is missing, damaged or of another kind ({error})") from error
-    if _checksum(tensors) != expected or not isinstance(header, dict):
+    if checksum(tensors) != expected or not isinstance(header, dict):
         raise ValueError(f"cannot read {path}: it is damaged (its checksum does not match)")
     return tensors, header
 
@@ -96,14 +88,3 @@ def load_network(path: str | os.PathLike[str], device: torch.device | str = "cpu
     except (TypeError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(f"cannot read {path} as a network: {error}") from error
     return network.to(device).eval()
-
-
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    """CRC-32 over names, types, shapes and bytes, in the order of names."""
-    total = 0
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
-        if tensor.numel():
-            total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
-    return total

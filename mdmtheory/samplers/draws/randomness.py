@@ -1,9 +1,8 @@
 """Randomness keyed by row: every uniform is a hash of row key, purpose, round and position.
 
 A sample therefore does not depend on how a batch is split, ordered or bucketed, nor on the device. The hash nests
-streams of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the key
-seeds a stream whose output number `purpose` seeds a stream whose output number `round` seeds a stream whose output
-number `position` is the 64-bit word that becomes the uniform.
+streams of splitmix64: the key seeds a stream whose output number `purpose` seeds a stream whose output number `round`
+seeds a stream whose output number `position` is the 64-bit word that becomes the uniform.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.hashing import shift_right, splitmix64
 
-# Unsigned 64-bit constants of splitmix64, written as the int64 with the same bits.
-_GAMMA = 0x9E3779B97F4A7C15 - (1 << 64)
-_FIRST_MULTIPLIER = 0xBF58476D1CE4E5B9 - (1 << 64)
-_SECOND_MULTIPLIER = 0x94D049BB133111EB - (1 << 64)
 _UNIT = 2.0**-53
 
 
@@ -55,21 +51,6 @@ def row_keys(batch: int, generator: torch.Generator | None = None) -> Int[Tensor
     return keys.random_(-(1 << 63), None, generator=generator)
 
 
-def splitmix64(seed: Int[Tensor, "*shape"], index: int | Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-    """Output number `index` of the splitmix64 stream with this seed, as the int64 with the same bits.
-
-    Args:
-        seed: int64, any shape.
-        index: int64 that broadcasts against `seed`; 0 is the first output.
-    """
-    # int64 products and sums wrap around modulo 2^64 in torch, on CPU and GPU alike.
-    steps = torch.as_tensor(index, dtype=torch.int64, device=seed.device) + 1
-    z = seed + steps * _GAMMA
-    z = (z ^ _shift_right(z, 30)) * _FIRST_MULTIPLIER
-    z = (z ^ _shift_right(z, 27)) * _SECOND_MULTIPLIER
-    return z ^ _shift_right(z, 31)
-
-
 def uniforms(
     keys: Int[Tensor, "*shape"],
     purpose: Purpose,
@@ -88,9 +69,4 @@ def uniforms(
         float64 of the broadcast shape, on the device of `keys`.
     """
     words = splitmix64(splitmix64(splitmix64(keys, int(purpose)), round), position)
-    return _shift_right(words, 11).to(torch.float64) * _UNIT
-
-
-def _shift_right(z: Int[Tensor, "*shape"], bits: int) -> Int[Tensor, "*shape"]:
-    """Logical shift: torch's `>>` copies the sign bit down, the mask takes the copies away."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
+    return shift_right(words, 11).to(torch.float64) * _UNIT

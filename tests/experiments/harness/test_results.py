@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from experiments.harness import COLUMNS, Row
-from experiments.harness.atomic import write_atomically, write_text_atomically
 from experiments.harness.cell_files import cell_path, read_cell, write_cell
 from experiments.harness.rows import METHODS
 from experiments.harness.tables import check_tables, frame_of, read_results, write_tables
@@ -165,20 +164,6 @@ def test_damaged_files_are_named_and_left_alone(toy, tmp_path, name, damage):
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
     if name == "cell":  # and --fresh is a way out
         assert toy.main(toy.TOY, [*arguments, "--fresh"]) == 0
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    write_text_atomically(path, "old")
-
-    def write(temporary):
-        temporary.write_text("half of the n")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, write)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_cell_file_under_another_name_is_damaged(toy, tmp_path):

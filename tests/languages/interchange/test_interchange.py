@@ -179,7 +179,7 @@ def rewritten(path, *, arrays=None, content=None, **metadata):
         old = file.metadata()
     tables = load_file(path) if arrays is None else arrays
     text = old["content"] if content is None else json.dumps(json.loads(old["content"]) | content)
-    checksum = str(files._checksum(tables, text))
+    checksum = str(files.checksum(tables, text))
     save_file(tables, path, {**old, "content": text, "checksum": checksum, **metadata})
 
 

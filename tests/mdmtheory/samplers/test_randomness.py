@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy import stats
 
-from mdmtheory.samplers.draws.randomness import Purpose, row_keys, splitmix64, uniforms
+from languages.hashing import splitmix64
+from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 
 BITS = (1 << 64) - 1
 
