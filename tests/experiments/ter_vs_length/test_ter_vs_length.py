@@ -11,11 +11,12 @@ import pandas
 import pytest
 import torch
 from reference.brute_force import BruteNGram, sequences
+from reference.legends import legend_of
 from reference.marginal_law import joint, marginal_law
 
 from experiments.harness.tables import read_results
 from experiments.shared.published import TER_INCREASE_PERCENT
-from experiments.ter_vs_length import EXPERIMENT, PRESETS, Config, main
+from experiments.ter_vs_length import EXPERIMENT, PRESETS, Config
 from experiments.ter_vs_length import answers as law_answers
 from experiments.ter_vs_length.cells import FIRST_ORDER, ChainLawsCell, SampledLawsCell, difference
 from experiments.ter_vs_length.experiment import cells
@@ -273,7 +274,7 @@ def test_smoke_table(smoke):
 def test_report_and_figures(smoke):
     results, folder = smoke
     for name in ("ter_vs_length.png", "ter_vs_length_steps.png"):
-        assert (folder / name).stat().st_size > 20_000
+        assert (folder / name).exists()
         assert folder / name in results.files
     printed = EXPERIMENT.table(results.table, PRESETS["smoke"])
     for words in ("4.56", "Power laws", "Which law matches?", "marginal, Σw²g", "paper/ours"):
@@ -295,20 +296,28 @@ def test_languages_of_full_support_are_no_reason_to_warn():
         Config(languages=("2-gram:prune=0",)).check()
 
 
-@pytest.mark.parametrize(
-    ("flags", "culprit"),
-    [
-        (["--steps", "0"], "steps"),
-        (["--sample-steps", "0"], "sample_steps"),
-        (["--samples", "1"], "samples"),
-        (["--path-samples", "1"], "path_samples"),
-        (["--kl-samples", "1"], "kl_samples"),
-        (["--lengths", "0"], "lengths"),
-        (["--languages", "2-grams"], "2-grams"),
-    ],
-)
-def test_bad_flags_name_the_culprit_and_do_nothing(flags, culprit, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(EXPERIMENT, ["--preset", "smoke", *flags, "--out", str(out)]) == 2
-    assert culprit in capsys.readouterr().err
-    assert not out.exists()
+def test_the_figures_show_three_laws_beside_the_paper(smoke, figures_of):
+    table, config = smoke[0].table, PRESETS["smoke"]
+    found = figures_of(EXPERIMENT, table, config)
+    assert list(found) == ["ter_vs_length_steps.png", "ter_vs_length.png"]
+    steps, lengths = found.values()
+    labels = legend_of(steps)
+    laws = ["path law", "marginal law", "generative law"]
+    assert labels[:4] == [*laws, "(thick line: exact; markers: estimates or extrapolated, 95 %)"]
+    assert labels[5:8] == [f"paper, trained MDM, L = {length}: published" for length in (256, 512, 1024)]
+    above, _, below, _ = steps.axes
+    assert above.get_title() == "2-gram\npaper falls as N$^{-1.34}$"
+    assert above.get_ylabel() == "TER increase over the truth\n(ours at L = 512)"
+    assert below.get_ylabel() == "the paper's figures over ours\n(flat: same shape)"
+    rows = table[(table["language"] == "2-gram") & (table["length"] == 512) & (table["metric"] == "ter_increase")]
+    exact = 100 * rows[(rows["law"] == "path") & (rows["method"] == "exact")].sort_values("steps")["value"]
+    assert above.lines[0].get_ydata() == pytest.approx(exact.tolist())
+    paper = next(line for line in above.lines if line.get_label() == "paper, trained MDM, L = 512: published")
+    assert paper.get_ydata() == pytest.approx(TER_INCREASE_PERCENT["2-gram", 512])
+    assert legend_of(lengths) == [*laws, "the paper's trained MDM: published"]
+    assert [(axes.get_title(), axes.get_xlabel()) for axes in lengths.axes] == [
+        (language, "length L") for language in config.languages
+    ]
+    path_law = lengths.axes[0].lines[0]
+    assert path_law.get_xdata().tolist() == sorted(config.lengths)
+    assert lengths.axes[0].get_ylim() == lengths.axes[1].get_ylim()

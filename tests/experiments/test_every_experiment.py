@@ -1,0 +1,94 @@
+"""What holds for every experiment: found by listing the packages that have one, so that a new one is held to it too."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments.harness import main
+
+HERE = Path(__file__).parent
+FOUND = {
+    module.name: package.EXPERIMENT
+    for module in pkgutil.iter_modules(experiments.__path__)
+    if hasattr(package := importlib.import_module(f"experiments.{module.name}"), "EXPERIMENT")
+}
+BAD_FLAGS = [
+    (["--preset", "papers"], "--preset", "papers"),
+    (["--stepz", "1"], "--stepz"),
+    (["--seed", "-1"], "seed", "-1"),
+    (["--device", "gpu"], "device", "gpu"),
+]
+"""Refused by all; a file bad_flags.py beside the tests of an experiment has its own."""
+
+
+def bad_flags():
+    for name in FOUND:
+        own = HERE / name / "bad_flags.py"
+        for flags, *words in [*BAD_FLAGS, *(runpy.run_path(str(own))["BAD_FLAGS"] if own.exists() else [])]:
+            yield pytest.param(name, flags, words, id=f"{name} {' '.join(flags)}")
+
+
+def test_every_experiment_is_listed_in_the_documentation():
+    page = (HERE.parents[1] / "docs" / "experiments.md").read_text()
+    assert [name for name in FOUND if f"| `{name}` |" not in page] == []
+    assert "ter_vs_steps" in FOUND
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_its_name_is_that_of_its_package(name):
+    assert FOUND[name].name == name
+    assert importlib.import_module(f"experiments.{name}").PRESETS is FOUND[name].presets
+    assert "smoke" in FOUND[name].presets
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_help_needs_no_heavy_library(name):
+    code = (
+        "import runpy, sys\n"
+        "try: runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "sys.stderr.write(' '.join(sorted({'torch', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules))))"
+    )
+    command = [sys.executable, "-c", code, f"experiments.{name}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"usage: python -m experiments.{name} ")
+    assert "--dry-run" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "flags", "words"), bad_flags())
+def test_bad_flags_name_the_culprit_and_do_nothing(name, flags, words, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(FOUND[name], ["--preset", "smoke", *flags, "--out", str(out)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert all(word in message for word in words), message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_dry_run_lists_cells_and_writes_nothing(name, tmp_path, capsys):
+    assert main(FOUND[name], ["--preset", "smoke", "--dry-run", "--out", str(tmp_path / "out")]) == 0
+    assert f"{len(FOUND[name].cells(FOUND[name].presets['smoke']))} cells, 0 finished" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, preset) for name, experiment in FOUND.items() for preset in experiment.presets]
+)
+def test_every_preset_passes_its_check_and_has_cells(name, preset):
+    config = FOUND[name].presets[preset]
+    config.check()
+    cells = FOUND[name].cells(config)
+    assert len({cell.key for cell in cells}) == len(cells) > 0
+    # Copying published figures takes no time.
+    assert all(cell.estimated_seconds() > 0 for cell in cells if type(cell).__name__ != "PublishedCell")
