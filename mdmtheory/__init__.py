@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from mdmtheory.samplers import Decoding, Plan, plans, sample, sample_autoregressive
     from mdmtheory.samplers.kernels import Ancestral, Euler, Kernel, Tweedie
     from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Margin, Policy, Threshold
-    from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder, Scheme
+    from mdmtheory.samplers.schemes import (
+        Bernoulli,
+        Bisection,
+        Blocks,
+        FirstHitting,
+        FixedSizes,
+        LeftToRight,
+        RandomOrder,
+        Scheme,
+    )
     from mdmtheory.training import TrainingConfig, train
 
 __version__ = "0.1.0"
@@ -44,7 +53,16 @@ _ROOMS = {
     "mdmtheory.samplers": ("Decoding", "Plan", "plans", "sample", "sample_autoregressive"),
     "mdmtheory.samplers.kernels": ("Ancestral", "Euler", "Kernel", "Tweedie"),
     "mdmtheory.samplers.policies": ("Confidence", "Entropy", "EntropyBudget", "Margin", "Policy", "Threshold"),
-    "mdmtheory.samplers.schemes": ("Bernoulli", "Bisection", "Blocks", "FixedSizes", "RandomOrder", "Scheme"),
+    "mdmtheory.samplers.schemes": (
+        "Bernoulli",
+        "Bisection",
+        "Blocks",
+        "FirstHitting",
+        "FixedSizes",
+        "LeftToRight",
+        "RandomOrder",
+        "Scheme",
+    ),
     "mdmtheory.training": ("TrainingConfig", "train"),
 }
 """Where each public name lives."""
@@ -66,9 +84,11 @@ __all__ = [
     "EntropyBudget",
     "Estimate",
     "Euler",
+    "FirstHitting",
     "FixedSizes",
     "HMMLanguage",
     "Kernel",
+    "LeftToRight",
     "Margin",
     "NGramLanguage",
     "NetworkDenoiser",
