@@ -15,7 +15,7 @@ from languages import Estimate, Language, NGramLanguage, language_from
 from languages.information import information_curve
 from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
 from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, enumerated_path_kl
-from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
+from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle, traits_of
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers.policies import Confidence, Policy
 from mdmtheory.samplers.schemes import Bernoulli, FixedSizes, RandomOrder, Scheme
@@ -127,7 +127,7 @@ class Fhs(Entry):
     kind = "identity"
     assumptions = "V^L small enough to enumerate; a denoiser that ignores the time"
 
-    def check(self, language: Language, length: int, *, denoiser: Oracle | None = None, steps: int = 32) -> Verdict:
+    def check(self, language: Language, length: int, *, denoiser: Denoiser | None = None, steps: int = 32) -> Verdict:
         """The law of one position at a time against q, and against the limit of many uniform steps.
 
         N uniform steps reveal all positions in rounds of their own with probability Π_j (1 − j/N), and then they are
@@ -140,7 +140,7 @@ class Fhs(Entry):
             steps: N of the comparison with a grid.
         """
         self.require(affordable(language, length), f"V={language.vocab_size}, L={length} is too large to enumerate")
-        self.require(denoiser is None or isinstance(denoiser, Oracle), f"{denoiser!r} may look at the time")
+        self.require(denoiser is None or not traits_of(denoiser).reads_time, f"{denoiser!r} may look at the time")
         used = denoiser or Oracle(language)
         scheme = RandomOrder()
         law = enumeration.law(used, length, scheme)
