@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores already: what tests start in processes of their own must not take all of them again.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Tests are many and small: a second thread would wait for the first, and cost more than it brings.
 torch.set_num_threads(1)
