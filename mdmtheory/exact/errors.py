@@ -104,7 +104,7 @@ def error(
 
 def _scheme_of(plan: Plan, length: int) -> Scheme:
     """The law that a plan was drawn from."""
-    if plan.scheme is None:
+    if not isinstance(plan.scheme, Scheme):
         raise ValueError(f"sampler must be a scheme, or a plan that a scheme drew: {plan!r} has no law")
     if plan.rounds.shape[1] != length or not bool(plan.hidden.all()):
         raise ValueError(

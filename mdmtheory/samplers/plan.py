@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from mdmtheory.samplers.schemes import Scheme
 
 GIVEN = -1
 """The round of a position that the prompt gives."""
@@ -27,7 +23,7 @@ class Plan:
         times: (N,) or (B, N) float64: the noise fraction before each round, that is the part of the positions to
             generate that is still hidden, in law or in fact; 1 at the start.
         row_keys: (B,) int64, see `mdmtheory.samplers.draws.randomness`.
-        scheme: The law that it was drawn from, None for a plan made by hand. Slices keep it; nothing is run by it.
+        scheme: The `Scheme` that it was drawn by, None for a plan made by hand. Slices keep it; nothing is run by it.
 
     Raises:
         ValueError: Shapes, dtypes, devices or ranges that do not fit together.
@@ -36,7 +32,7 @@ class Plan:
     rounds: Int[Tensor, "B L"]
     times: Float[Tensor, "*B N"]
     row_keys: Int[Tensor, " B"]
-    scheme: Scheme | None = None
+    scheme: object | None = None
 
     def __post_init__(self) -> None:
         rounds, times, keys = self.rounds, self.times, self.row_keys
