@@ -125,7 +125,7 @@ def small_cells(config: Config, common: dict[str, Any]) -> list[SectionCell]:
     return [
         MachineCell(**common),
         GpuTestsCell(**common),
-        LanguageSpeedCell(**common, language="hmm:states=16", length=16),
+        LanguageSpeedCell(**common, language="2-gram", length=16),
         SequenceErrorsCell(**common, table=True, length=12, steps=4),
         SequenceErrorsCell(**common, table=False, length=12, steps=4),
         TrainingStepsCell(**tiny, vocab_size=8, backend="", steps=1),
