@@ -8,6 +8,7 @@ reading its weights at the speed of a copy.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mdmtheory.networks import CausalLanguageModel, TransformerConfig
 
 VOCAB_SIZE = 50_257
+MOST_ROWS_TRIED = 1 << 16
+"""Rows at which the search for the largest batch ends: no network of use fits so many."""
 LATENCY_STUDY = (2048, 24, 32)
 """Width, depth and heads of both models in 2406.11473, table 7: SEDD with 1.45 B parameters and GPT-2 with 1.3 B."""
 
@@ -220,12 +223,9 @@ class LargestBatchCell(GenerationCell):
         if not self.device.startswith("cuda"):  # nothing runs out here; show that a step runs
             step(model, 2)
             return []
-        fits, fails = 0, None
-        while fails is None or fails - fits > max(1, fits // 16):
-            if fits >= 1 << 16:  # tiny networks: it ends nowhere near
-                fails = 2 * fits
-                break
-            rows = 2 * fits or 1 if fails is None else (fits + fails) // 2
+        fits, fails = 0, math.inf
+        while fits < MOST_ROWS_TRIED and fails - fits > max(1, fits // 16):
+            rows = 2 * fits or 1 if math.isinf(fails) else int(fits + fails) // 2
             try:
                 step(model, rows)
                 fits = rows
@@ -235,7 +235,6 @@ class LargestBatchCell(GenerationCell):
         denoiser, sampler = ("ar", "left-to-right, cached") if self.causal else ("mdm", "uniform")
         places = {**self.places(denoiser, sampler, None if self.causal else self.steps), "length": self.length}
         places["what"] = f"{self.size}, all memory"
-        assert fails is not None
         return [self.row(Estimate(fits, fits, fails, "measured", unit="rows"), "largest_batch", **places)]
 
     def _denoise(self, model: NetworkDenoiser, rows: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,7 @@ def _shown(row: Mapping[Any, Any]) -> str:
     if row["metric"] == "speed_over_cpu":
         return f"{value:.3g}×"
     if row["metric"] == "largest_batch":
-        return f"{value:.0f} (not {row['high']:.0f})"
+        return f"{value:.0f} or more" if math.isinf(row["high"]) else f"{value:.0f} (not {row['high']:.0f})"
     if row["metric"] == "ter_increase":
         return format_value(100 * value, 100 * row["low"], 100 * row["high"], row["method"]) + " %"
     return format_value(value, row["low"], row["high"], row["method"])

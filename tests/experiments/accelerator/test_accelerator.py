@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from experiments.accelerator.config import FULL, SECTIONS, SMOKE
 from experiments.accelerator.experiment import cells, fitted
 from experiments.accelerator.generation import Clocked, LargestBatchCell, make_network, network_shape
 from experiments.accelerator.gpu_tests import read_report
-from experiments.accelerator.report import page
+from experiments.accelerator.report import page, sections
 from experiments.harness.experiment import Standing
 from experiments.harness.runner import Outcome
 from experiments.harness.tables import read_results
@@ -165,6 +166,16 @@ def test_the_largest_batch_is_found(room, monkeypatch, tmp_path):
     assert row.low == row.value <= room < row.high
     assert row.high - row.value <= max(1, row.value // 16)
     assert len(tried) < 25
+
+
+def test_where_the_search_ends_no_batch_is_said_to_fail(monkeypatch, tmp_path):
+    monkeypatch.setattr(generation, "make_network", lambda *args, **options: SimpleNamespace())
+    monkeypatch.setattr(LargestBatchCell, "_denoise", lambda cell, model, rows: None)
+    cell = LargestBatchCell(**common(), size="nano", length=64, batch=0, causal=False, steps=4)
+    (row,) = cell.run(tmp_path)
+    assert (row.low, row.value, row.high) == (1 << 16, 1 << 16, math.inf)
+    (_, part), *_ = sections(pandas.DataFrame([dataclasses.asdict(row)]))
+    assert "65536 or more" in part.markdown()
 
 
 def test_the_page_says_what_failed_what_was_left_out_and_what_waits():
