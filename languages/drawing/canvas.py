@@ -1,15 +1,16 @@
-"""The geometry of a drawing: nodes as stadiums, arrows as curves that pass them by, labels that keep apart."""
+"""A drawing on paper: nodes, arrows, labels that keep apart, and a key to them."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
+
+from languages.drawing.curves import RADIUS, Curves
 
 if TYPE_CHECKING:
     import networkx
@@ -22,17 +23,14 @@ CLASS_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00
 
 TRANSIENT_COLOUR, START_COLOUR = "#EDEDED", "#D55E00"
 
-BENDS = (0.0, 0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.42, -0.42, 0.55)
-"""Ways to bend an arrow, as shares of its length, the first that passes by all nodes being taken."""
-
 INCHES = 0.62
 """Size of one unit of the drawing, where the figure is made here."""
 
 LINE_INCHES = 0.19
 """Height of a line of the key."""
 
-RADIUS, TEXT, SMALL = 0.36, 12.0, 8.0
-"""Radius of a node in units; sizes of type in points where a unit is `INCHES`."""
+TEXT, SMALL = 12.0, 8.0
+"""Sizes of type in points where a unit is `INCHES`."""
 
 
 @dataclasses.dataclass
@@ -46,7 +44,7 @@ class Arrow:
 
 
 class Canvas:
-    """The geometry of one drawing: nodes are stadiums, arrows sampled curves, labels boxes that keep apart."""
+    """One drawing: nodes are stadiums, arrows sampled curves, labels boxes that keep apart."""
 
     def __init__(
         self,
@@ -58,13 +56,14 @@ class Canvas:
         title: str | None,
     ) -> None:
         self.graph, self.spots, self.half_widths, self.title = graph, spots, half_widths, title
-        self.arrows = arrows
-        self.centre = np.mean(list(spots.values()), axis=0)
-        self.loops = {arrow.source for arrow in arrows if arrow.source == arrow.target}
+        self.arrows, self.geometry = arrows, Curves(graph, spots, half_widths)
         pairs = {(arrow.source, arrow.target) for arrow in arrows}
-        self.curves = [self._curve(arrow, (arrow.target, arrow.source) in pairs) for arrow in arrows]
-        self.starts = {node: self._start_ray(node) for node, data in graph.nodes(data=True) if data["start"]}
-        outlines = [spot + sign * np.array([width, RADIUS]) for spot, width in self._nodes() for sign in (-1, 1)]
+        self.curves = [
+            self.geometry.arrow(arrow.source, arrow.target, (arrow.target, arrow.source) in pairs) for arrow in arrows
+        ]
+        self.starts = {node: self.geometry.start(node) for node, data in graph.nodes(data=True) if data["start"]}
+        corners = {node: np.array([half_widths[node], RADIUS]) for node in graph}
+        outlines = [spots[node] + sign * corner for node, corner in corners.items() for sign in (-1, 1)]
         covered = np.concatenate([outlines, *self.curves, *self.starts.values()])
         self.low, self.high = covered.min(0) - 0.32, covered.max(0) + 0.32
         size = self.high - self.low
@@ -81,9 +80,6 @@ class Canvas:
         box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
         self.scale = min(1.0, box.width / size[0] / INCHES, box.height / size[1] / INCHES)
         self.boxes: list[NDArray[np.float64]] = []
-
-    def _nodes(self) -> list[tuple[NDArray[np.float64], float]]:
-        return [(self.spots[node], self.half_widths[node]) for node in self.graph]
 
     def draw(self) -> Axes:
         """Arrows, then nodes, then labels, then the key."""
@@ -107,68 +103,7 @@ class Canvas:
             self.ax.set_title(self.title, fontsize=TEXT * self.scale)
         return self.ax
 
-    # Curves -------------------------------------------------------------------------------------------------------
-
-    def _distance(self, points: NDArray[np.float64], node: Hashable) -> NDArray[np.float64]:
-        """Distance of points to the outline of a node, negative inside."""
-        offset = points - self.spots[node]
-        core = self.half_widths[node] - RADIUS
-        nearest = np.stack([np.clip(offset[:, 0], -core, core), np.zeros(len(offset))], axis=1)
-        return np.linalg.norm(offset - nearest, axis=1) - RADIUS
-
-    def _curve(self, arrow: Arrow, both_ways: bool) -> NDArray[np.float64]:
-        """(P, 2) points from outline to outline."""
-        begin, end = self.spots[arrow.source], self.spots[arrow.target]
-        if arrow.source == arrow.target:
-            angle = self._outwards(arrow.source)
-            reach = float(np.linalg.norm(self._rim(arrow.source, angle) - begin)) + 0.85
-            turns = (0.62, -0.62)
-            arms = [begin + reach * np.array([math.cos(angle + turn), math.sin(angle + turn)]) for turn in turns]
-            curve = _bezier(begin, arms[0], arms[1], end)
-        else:
-            across = np.array([end[1] - begin[1], begin[0] - end[0]])
-            # Arrows there and back run side by side; others are straight, unless a node is in the way.
-            least = min(0.2, 0.4 / float(np.linalg.norm(across))) if both_ways else 0.0
-            best = None
-            for bend in [least + more for more in BENDS if not both_ways or more >= 0]:
-                middle = (begin + end) / 2 + bend * across
-                curve = _bezier(begin, (begin + 2 * middle) / 3, (end + 2 * middle) / 3, end)
-                others = [node for node in self.graph if node not in (arrow.source, arrow.target)]
-                room = min([0.12, *(float(self._distance(curve, node).min()) for node in others)])
-                if best is None or room > best[0] + 1e-6:
-                    best = room, curve
-            assert best is not None
-            curve = best[1]
-        outside = (self._distance(curve, arrow.source) > 0.02) & (self._distance(curve, arrow.target) > 0.05)
-        inside = np.flatnonzero(outside)
-        return curve[inside[0] : inside[-1] + 1]
-
-    def _rim(self, node: Hashable, angle: float) -> NDArray[np.float64]:
-        """The point of a node's outline in a direction from its middle."""
-        direction = np.array([math.cos(angle), math.sin(angle)])
-        ray = self.spots[node] + direction * np.linspace(self.half_widths[node], 0, 200)[:, None]
-        return ray[np.argmin(np.abs(self._distance(ray, node)))]
-
-    def _start_ray(self, node: Hashable) -> NDArray[np.float64]:
-        """The short arrow from nowhere into a state in which sequences may start."""
-        angle = self._outwards(node) + (1.0 if node in self.loops else 0.0)
-        outwards = np.array([math.cos(angle), math.sin(angle)])
-        return self._rim(node, angle) + outwards * np.linspace(0.4, 0.05, 60)[:, None]
-
-    def _outwards(self, node: Hashable) -> float:
-        """Direction from a node into free space, away from the middle of the drawing where there is a choice."""
-        spot = self.spots[node]
-        towards = [
-            math.atan2(*(self.spots[other] - spot)[::-1])
-            for other in {*self.graph.predecessors(node), *self.graph.successors(node)} - {node}
-        ]
-        away = spot - self.centre
-        preferred = math.atan2(away[1], away[0]) if np.linalg.norm(away) > 1e-6 else math.pi / 2
-        if not towards:
-            return preferred
-        candidates = np.concatenate([[preferred], np.arange(24) * math.pi / 12])
-        gaps = np.abs((candidates[:, None] - np.array(towards) + math.pi) % (2 * math.pi) - math.pi).min(1)
-        return float(candidates[np.argmax(np.minimum(gaps, 1.05))])
+    # Arrows -------------------------------------------------------------------------------------------------------
 
     def _stroke(self, curve: NDArray[np.float64], probability: float | None, *, colour: str | None = None) -> None:
         from matplotlib.patches import Polygon
@@ -229,7 +164,7 @@ class Canvas:
         for rank, spot in enumerate(spots):
             overlap = sum(bool((np.abs(spot - box[0]) < half + box[1]).all()) for box in self.boxes)
             corners = spot + half * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1], [0, 0]])
-            touched = sum(float(self._distance(corners, node).min()) < 0.02 for node in self.graph)
+            touched = sum(float(self.geometry.distance(corners, node).min()) < 0.02 for node in self.graph)
             hidden = int((np.abs(points - spot) < half).all(1).sum())
             cost = 1000 * overlap + 500 * touched + hidden + 2 * rank
             if best is None or cost < best[0]:
@@ -283,10 +218,3 @@ class Canvas:
 def _colour(number: int) -> str:
     """Colour of a recurrent class; grey for the transient states, numbered −1."""
     return TRANSIENT_COLOUR if number < 0 else CLASS_COLOURS[number % len(CLASS_COLOURS)]
-
-
-def _bezier(*controls: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points of a cubic curve."""
-    t = np.linspace(0, 1, 240)[:, None]
-    a, b, c, d = controls
-    return (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d

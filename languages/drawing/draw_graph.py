@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Literal, get_args
 
-from languages.drawing.canvas import RADIUS, Arrow, Canvas
+from languages.drawing.canvas import Arrow, Canvas
+from languages.drawing.curves import RADIUS
 from languages.drawing.layout import Layout, place_nodes
 
 if TYPE_CHECKING:
