@@ -5,7 +5,7 @@ on all lanes: the same instructions serve dense hidden Markov models and the spa
 rescales, and notes the segments in which a positive weight comes near the end of floating point; those are left to the
 caller to settle. All else follows from the pattern of zeros, so a zero is always an exact zero of the language.
 
-Shapes: S states, V tokens, K positions asked for, W segments. One block of lanes is worked through at a time.
+Shapes: S states, V tokens, K positions asked for, W segments. `loops` works through one block of lanes at a time.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.forward_backward.sparse_product import LANES, Bundles, multiply
+from languages.inference.forward_backward.loops import log_laws_of_blocks, log_likelihoods_of_blocks
+from languages.inference.forward_backward.sparse_product import LANES, Bundles
 from languages.inference.positions import slots
 from languages.inference.segments import Segments
 from languages.inference.state_chain import ContextChain, StateChain
@@ -122,7 +122,7 @@ class CompiledForwardBackward:
         tensors = tokens, slot, order, *segments, law, doubtful
         arrays = [tensor.contiguous().numpy() for tensor in tensors]
         over_rows(
-            lambda first, last: _log_laws(first, last, self._least, self._tables, *arrays),
+            lambda first, last: log_laws_of_blocks(first, last, self._least, self._tables, *arrays),
             len(width),
             2 * self.step_cost * float(width.sum()),
             multiple=self._tables.lanes,
@@ -140,7 +140,9 @@ class CompiledForwardBackward:
             return result, doubtful
         arrays = [tensor.contiguous().numpy() for tensor in (tokens, result, doubtful)]
         over_rows(
-            lambda first, last: _log_likelihood(first, last, self._vocab_size, self._least, self._tables, *arrays),
+            lambda first, last: log_likelihoods_of_blocks(
+                first, last, self._vocab_size, self._least, self._tables, *arrays
+            ),
             len(tokens),
             self.step_cost * tokens.numel(),
             multiple=self._tables.lanes,
@@ -150,176 +152,3 @@ class CompiledForwardBackward:
     def serves(self, longest: int) -> bool:
         """Whether the weights of a block of segments up to this wide may be kept."""
         return longest * (self._num_states + 1) * self._tables.lanes <= BLOCK_ENTRIES
-
-
-# Multiplying and adding in one instruction is the one liberty that these loops take.
-_compiled = numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-
-
-@_compiled
-def _log_laws(first, last, least, tables, tokens, slot, order, row, begin, width, context, law, doubtful):  # type: ignore[no-untyped-def]
-    """Log-laws of the segments order[first] … order[last − 1], block by block; as the method."""
-    size, vocab_size = tables.size, law.shape[1]
-    lanes, longest = tables.lanes, 0
-    offset, following, start = tables.start
-    for i in range(first, last):
-        longest = max(longest, width[order[i]])
-    kept = np.empty((longest, size + 1, lanes), law.dtype)
-    future, weighed = np.empty((size + 1, lanes), law.dtype), np.empty((size + 1, lanes), law.dtype)
-    by_token, allowed = np.empty((vocab_size + 1, lanes), law.dtype), np.empty((vocab_size + 1, lanes), law.dtype)
-    ones, scale, mass = np.ones(lanes, law.dtype), np.empty(lanes, law.dtype), np.empty(lanes, law.dtype)
-    smallest, ignored = np.empty(lanes, law.dtype), np.empty(lanes, law.dtype)
-    seen, asked = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
-    for block in range(first, last, lanes):
-        many = min(lanes, last - block)
-        end, begin_asked, end_asked = 0, longest, 0
-        for k in range(many):
-            w = order[block + k]
-            end = max(end, width[w])
-            for j in range(width[w]):
-                if slot[row[w], begin[w] + j] >= 0:
-                    begin_asked, end_asked = min(begin_asked, j), max(end_asked, j + 1)
-        smallest[:] = ones
-        kept[0] = 0
-        for k in range(many):
-            c = context[order[block + k]]
-            if c >= 0:
-                for e in range(offset[c], offset[c + 1]):
-                    kept[0, following[e], k] = start[e]
-        mass[:] = ones
-        for j in range(end_asked - 1):
-            _look(tokens, order, row, begin, width, block, many, j, vocab_size, seen)
-            _weigh(tables, seen, kept[j], allowed, weighed)
-            _invert(mass, scale)
-            _product(tables.into, weighed, scale, smallest, mass, kept[j + 1])
-        future[:] = 1
-        mass[:] = ones
-        for j in range(end - 1, begin_asked - 1, -1):
-            if _look(slot, order, row, begin, width, block, many, j, -1, asked):
-                _times(kept[j].ravel(), future.ravel(), weighed.ravel())
-                _product(tables.by_token, weighed, ones, ignored, ignored, by_token)
-                _write(asked, by_token, law)
-            if j > begin_asked:
-                _look(tokens, order, row, begin, width, block, many, j, vocab_size, seen)
-                _weigh(tables, seen, future, allowed, weighed)
-                _invert(mass, scale)
-                _product(tables.out, weighed, scale, smallest, mass, future)
-        for k in range(many):
-            doubtful[order[block + k]] = smallest[k] < least
-
-
-@_compiled
-def _log_likelihood(first, last, vocab_size, least, tables, tokens, result, doubtful):  # type: ignore[no-untyped-def]
-    """Log-likelihoods of the rows first … last − 1, block by block; as the method."""
-    size, length, lanes = tables.size, tokens.shape[1], tables.lanes
-    offset, following, start = tables.start
-    dtype = tables.into.value.dtype
-    state, weighed = np.empty((size + 1, lanes), dtype), np.empty((size + 1, lanes), dtype)
-    allowed, seen = np.empty((vocab_size + 1, lanes), dtype), np.full(lanes, vocab_size, np.int64)
-    scale, mass, smallest, product = (
-        np.empty(lanes, dtype),
-        np.empty(lanes, dtype),
-        np.empty(lanes, dtype),
-        np.empty(lanes),
-    )
-    for block in range(first, last, lanes):
-        many = min(lanes, last - block)
-        smallest[:] = 1
-        mass[:] = 1
-        product[:] = 1
-        state[:] = 0
-        for e in range(offset[0], offset[1]):
-            state[following[e], :] = start[e]
-        for j in range(length):
-            for k in range(many):
-                seen[k] = tokens[block + k, j]
-            _weigh(tables, seen, state, allowed, weighed)
-            if j < length - 1:
-                _invert(mass, scale)
-                for k in range(many):
-                    product[k] *= mass[k]
-                    # The log of every mass would take as long as the recursion.
-                    if product[k] < 1e-100:
-                        result[block + k] += math.log(product[k])
-                        product[k] = 1.0
-                _product(tables.into, weighed, scale, smallest, mass, state)
-        for k in range(many):
-            total = 0.0
-            for s in range(size):
-                total += weighed[s, k]
-            result[block + k] += math.log(product[k]) + math.log(total)
-            doubtful[block + k] = smallest[k] < least
-
-
-@_compiled
-def _look(rows, order, row, begin, width, block, many, j, nothing, seen):  # type: ignore[no-untyped-def]
-    """Entries of position j of the segments in a block, `nothing` beyond their ends; whether there is any."""
-    found = False
-    for k in range(len(seen)):
-        seen[k] = nothing
-    for k in range(many):
-        w = order[block + k]
-        if j < width[w]:
-            seen[k] = rows[row[w], begin[w] + j]
-            found |= seen[k] != nothing
-    return found
-
-
-@_compiled
-def _weigh(tables, seen, weight, allowed, weighed):  # type: ignore[no-untyped-def]
-    """Multiply the weights of each lane by the evidence of its token."""
-    size, lanes, hole = tables.size, len(seen), len(allowed) - 1
-    if len(tables.evidence) > 0:
-        _copy(weight.ravel(), weighed.ravel())
-        for k in range(lanes):
-            if seen[k] != hole:
-                evidence = tables.evidence[seen[k]]
-                for s in range(size):
-                    weighed[s, k] *= evidence[s]
-        return
-    for v in range(hole + 1):
-        for k in range(lanes):
-            allowed[v, k] = 1 if seen[k] == v or seen[k] == hole else 0
-    for s in range(size):
-        token = tables.token_of[s]
-        for k in range(lanes):
-            weighed[s, k] = weight[s, k] * allowed[token, k]
-
-
-@_compiled
-def _product(bundles, vector, scale, least, mass, result):  # type: ignore[no-untyped-def]
-    """Sparse matrix times vectors; see `multiply`."""
-    offset, column, value, row = bundles
-    multiply(offset, column, value, row, vector, scale, least, mass, result)
-
-
-@_compiled
-def _copy(source, target):  # type: ignore[no-untyped-def]
-    for i in range(len(source)):
-        target[i] = source[i]
-
-
-@_compiled
-def _times(left, right, result):  # type: ignore[no-untyped-def]
-    for i in range(len(left)):
-        result[i] = left[i] * right[i]
-
-
-@_compiled
-def _invert(mass, scale):  # type: ignore[no-untyped-def]
-    """Factors that undo the masses; zero where nothing is left."""
-    zero, one = scale.dtype.type(0), scale.dtype.type(1)
-    for k in range(len(mass)):
-        scale[k] = one / mass[k] if mass[k] > zero else zero
-
-
-@_compiled
-def _write(asked, weights, law):  # type: ignore[no-untyped-def]
-    """Logs of the normalised token weights of the lanes that asked; −inf for zeros."""
-    for k in range(len(asked)):
-        if asked[k] >= 0:
-            total = weights[0, k]
-            for v in range(1, law.shape[1]):
-                total += weights[v, k]
-            for v in range(law.shape[1]):
-                law[asked[k], v] = np.log(weights[v, k] / total) if weights[v, k] > 0 else -np.inf
