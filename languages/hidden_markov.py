@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.automata.markov_chain import MarkovChain
-from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
+from languages.automata.support import SupportAutomaton
+from languages.automata.support_of import SUBSET_LIMIT, support_of_hidden_states
 from languages.checks import check_count, check_distributions, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
@@ -171,11 +172,11 @@ class HMMLanguage(Language):
     def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
         if check_count("limit", limit) == SUBSET_LIMIT:
             return self._support
-        return SupportAutomaton.of_hidden_states(self.initial, self.transition, self.emission, limit=limit)
+        return support_of_hidden_states(self.initial, self.transition, self.emission, limit=limit)
 
     @functools.cached_property
     def _support(self) -> SupportAutomaton:
-        return SupportAutomaton.of_hidden_states(self.initial, self.transition, self.emission)
+        return support_of_hidden_states(self.initial, self.transition, self.emission)
 
     def chain(self) -> MarkovChain:
         return MarkovChain.of_hidden_states(self.initial, self.transition, self.emission)

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.automata.markov_chain import MarkovChain
-from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
+from languages.automata.support import SupportAutomaton
+from languages.automata.support_of import SUBSET_LIMIT
 from languages.checks import check_count, check_mask, check_precision, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate

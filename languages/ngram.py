@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
+from languages.automata.dense_grams import grams_from_tables
 from languages.automata.grams import SparseGrams
 from languages.automata.markov_chain import MarkovChain
-from languages.automata.stationary import cesaro_limit
-from languages.automata.support import SUBSET_LIMIT, SupportAutomaton
-from languages.checks import check_count, check_distributions, check_tokens
+from languages.automata.support import SupportAutomaton
+from languages.automata.support_of import SUBSET_LIMIT, support_of_contexts
+from languages.checks import check_count, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.inference.complete_rows import TransitionTable
 from languages.inference.dispatch import HiddenInference
@@ -55,7 +54,7 @@ class NGramLanguage(Language):
         name: str | None = None,
         closed_forms: ClosedForms | None = None,
     ) -> None:
-        grams = _grams_from_dense(transition, initial)
+        grams = grams_from_tables(transition, initial)
         self._setup(ContextAutomaton(grams), None, name or f"{grams.order}-gram")
         self.closed_forms = closed_forms
 
@@ -204,30 +203,29 @@ class NGramLanguage(Language):
         surprise = -edge.edge_prob * edge.edge_prob.log()
         per_context = torch.zeros(edge.num_contexts, dtype=torch.float64, device=self.device)
         per_context.index_add_(0, edge.edge_source, surprise)
-        law = torch.zeros(1, edge.num_contexts, dtype=torch.float64, device=self.device)
-        law[0, 0] = 1.0
-        total = 0.0
-        for _ in range(length):
-            total += float(law[0] @ per_context)
-            law = self.state_chain.predict(law)
-        return total
+        return sum(float(law @ per_context) for law in self._context_laws(length))
 
     def marginals(self, length: int) -> Float[Tensor, "L V"]:
         """Law of the token at each position."""
         edge = self.automaton
-        law = torch.zeros(1, edge.num_contexts, dtype=torch.float64, device=self.device)
-        law[0, 0] = 1.0
         result = torch.zeros(check_count("length", length), self.vocab_size, dtype=torch.float64, device=self.device)
-        for row in result:
-            row.index_add_(0, edge.edge_token, law[0, edge.edge_source] * edge.edge_prob)
-            law = self.state_chain.predict(law)
+        for row, law in zip(result, self._context_laws(len(result)), strict=True):
+            row.index_add_(0, edge.edge_token, law[edge.edge_source] * edge.edge_prob)
         return result
+
+    def _context_laws(self, length: int) -> Iterator[Float[Tensor, " S"]]:
+        """Law of the context before each position."""
+        law = torch.zeros(1, self.automaton.num_contexts, dtype=torch.float64, device=self.device)
+        law[0, 0] = 1.0
+        for _ in range(length):
+            yield law[0]
+            law = self.state_chain.predict(law)
 
     # Structure --------------------------------------------------------------------------------------------------
 
     def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
         check_count("limit", limit)
-        return SupportAutomaton.of_contexts(self.automaton, getattr(self, "vocabulary", None))
+        return support_of_contexts(self.automaton, getattr(self, "vocabulary", None))
 
     def chain(self) -> MarkovChain:
         return MarkovChain.of_contexts(self.automaton, getattr(self, "vocabulary", None))
@@ -244,30 +242,3 @@ class NGramLanguage(Language):
 
 
 _CACHES = {"_sampler", "_table", "_inference", "_nearest"}
-
-
-def _grams_from_dense(transition: object, initial: object) -> SparseGrams:
-    """Check dense parameters and list their positive entries."""
-    table = check_distributions("transition", transition)
-    vocab_size, order = table.shape[-1], table.dim()
-    if table.shape != (vocab_size,) * order:
-        raise ValueError(f"transition must have shape (V,) * n, all axes alike, got {tuple(table.shape)}")
-    table = table.reshape(-1, vocab_size).cpu()
-    codes = table.reshape(-1).nonzero()[:, 0].numpy()
-    probs = table.reshape(-1)[codes].numpy()
-    contexts = vocab_size ** (order - 1)
-    if initial is None:
-        target = codes % contexts
-        chain = sparse.csr_matrix((probs, (codes // vocab_size, target)), shape=(contexts, contexts))
-        start = cesaro_limit(chain, np.full(contexts, 1 / contexts))
-    else:
-        # A 1-gram has no first n − 1 tokens: the law of none is the number one.
-        law = check_distributions("initial", initial, axes=order - 1) if order > 1 else torch.ones(())
-        if law.shape != (vocab_size,) * (order - 1):
-            raise ValueError(
-                f"initial must have shape (V,) * (n - 1) = {(vocab_size,) * (order - 1)} for a transition of shape "
-                f"(V,) * n, got {tuple(law.shape)}"
-            )
-        start = law.reshape(-1).cpu().numpy().astype(np.float64)
-    where: NDArray[np.int64] = np.flatnonzero(start)
-    return SparseGrams.from_codes(order, vocab_size, where, start[where], codes, probs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +12,6 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from languages.automata import extremes
-from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.automata.edges import EdgeList, perron_root
 from languages.automata.extremes import PREFIX_LIMIT, ExtremeSequence
 from languages.automata.paths import draw_paths, list_paths
@@ -22,18 +20,17 @@ from languages.automata.subsets import SubsetConstruction
 from languages.automata.support_graph import GraphLabels, support_graph, without_prelude
 from languages.checks import check_count, check_tokens
 from languages.drawing.draw_graph import EdgeLabels, check_drawable, draw_graph
-from languages.drawing.labels import Symbols
 from languages.drawing.layout import Layout
 
 if TYPE_CHECKING:
     import networkx
     from matplotlib.axes import Axes
 
-SUBSET_LIMIT = 20_000
-"""How many sets of hidden states the support of a hidden Markov model may have before it is refused."""
-
 SEQUENCE_LIMIT = 1 << 20
 """How many sequences `sequences` lists before it refuses; `batches` has no limit."""
+
+Extreme = Callable[[int, bool, int], ExtremeSequence]
+"""From a length, whether the most probable is wanted, and how many prefixes a search may keep."""
 
 
 class SupportAutomaton:
@@ -47,8 +44,12 @@ class SupportAutomaton:
 
     Build one with `language.support()`.
 
-    Attributes:
+    Args:
+        edges: All edges, or the construction that makes them as they are met.
         vocab_size: V.
+        device: Of the language.
+        extreme: Finds the most or the least probable sequence of a length.
+        labels: What graphs say of states and edges.
     """
 
     def __init__(
@@ -57,52 +58,11 @@ class SupportAutomaton:
         vocab_size: int,
         *,
         device: torch.device,
-        extreme: Callable[..., ExtremeSequence],
+        extreme: Extreme,
         labels: GraphLabels,
     ) -> None:
-        self.vocab_size = vocab_size
-        self._edges, self._device = edges, device
+        self.vocab_size, self._edges, self._device = vocab_size, edges, device
         self._extreme, self._labels = extreme, labels
-
-    @classmethod
-    def of_contexts(cls, automaton: ContextAutomaton, vocabulary: Sequence[str] | None = None) -> SupportAutomaton:
-        """The support of an n-gram."""
-        arrays = automaton.edge_source, automaton.edge_token, automaton.edge_target
-        source, token, target = (array.cpu().numpy() for array in arrays)
-        symbols = Symbols(automaton.vocab_size, vocabulary)
-        histories = functools.cache(lambda: context_tokens(automaton))
-        return cls(
-            EdgeList(source, token, target, automaton.num_contexts),
-            automaton.vocab_size,
-            device=automaton.device,
-            extreme=functools.partial(extremes.extreme_in_contexts, automaton),
-            labels=GraphLabels(
-                state_name=lambda state: symbols.string(histories()[state]),
-                symbols=symbols,
-                probabilities=automaton.edge_prob.cpu().numpy(),
-                prelude=int((automaton.depth < automaton.order - 1).sum()),
-                tell_tokens=automaton.order > 1,
-            ),
-        )
-
-    @classmethod
-    def of_hidden_states(
-        cls, initial: Tensor, transition: Tensor, emission: Tensor, *, limit: int = SUBSET_LIMIT
-    ) -> SupportAutomaton:
-        """The support of a hidden Markov model, determinised as it is met."""
-        limit = check_count("limit", limit)
-        start, moves, emits = ((table > 0).cpu().numpy() for table in (initial, transition, emission))
-        subsets = SubsetConstruction(start, moves, emits, limit)
-        return cls(
-            subsets,
-            emission.shape[1],
-            device=emission.device,
-            extreme=functools.partial(extremes.extreme_of_hidden, initial, transition, emission),
-            labels=GraphLabels(
-                state_name=lambda state: "{" + ",".join(map(str, subsets.members(state))) + "}",
-                symbols=Symbols(emission.shape[1]),
-            ),
-        )
 
     # The automaton ------------------------------------------------------------------------------------------------
 
@@ -126,11 +86,7 @@ class SupportAutomaton:
 
     @property
     def num_states(self) -> int:
-        """Number of states, all of them.
-
-        Raises:
-            ValueError: The subset construction passes its limit.
-        """
+        """Number of states, all of them."""
         return self.edges().num_states
 
     @functools.cached_property
@@ -181,9 +137,6 @@ class SupportAutomaton:
         """Limit of log|support of length L| / L, nats a token: the topological entropy, log of the spectral radius.
 
         The largest Perron root of a communicating class; zero exactly if no class branches.
-
-        Raises:
-            ValueError: The subset construction passes its limit.
         """
         adjacency = self.edges().adjacency
         largest = 1.0
@@ -226,10 +179,7 @@ class SupportAutomaton:
     def sample_uniform(
         self, num_sequences: int, length: int, *, generator: torch.Generator | None = None
     ) -> Int[Tensor, "B L"]:
-        """Draw sequences independently and uniformly from the support, whatever their probability in the language.
-
-        Each token is drawn with the share of the continuations that go through it, so all sequences are equally likely
-        to rounding, for any length.
+        """Draw sequences independently and uniformly from the support, to rounding, whatever their probability.
 
         Args:
             num_sequences: B ≥ 0.
@@ -252,17 +202,11 @@ class SupportAutomaton:
             length: L ≥ 1.
             prefix_limit: Prefixes of one length that the search keeps; n-grams need no search.
         """
-        return self._extreme_of(length, prefix_limit, most=True)
+        return self._extreme(check_count("length", length), True, check_count("prefix_limit", prefix_limit))
 
     def least_probable(self, length: int, *, prefix_limit: int = PREFIX_LIMIT) -> ExtremeSequence:
         """The supported sequence of lowest probability under the language; as `most_probable`."""
-        return self._extreme_of(length, prefix_limit, most=False)
-
-    def _extreme_of(self, length: int, prefix_limit: int, *, most: bool) -> ExtremeSequence:
-        options = {"prefix_limit": check_count("prefix_limit", prefix_limit)}
-        if isinstance(self._edges, EdgeList):
-            options = {}
-        return self._extreme(check_count("length", length), most=most, **options)
+        return self._extreme(check_count("length", length), False, check_count("prefix_limit", prefix_limit))
 
     # Pictures -----------------------------------------------------------------------------------------------------
 
@@ -284,18 +228,15 @@ class SupportAutomaton:
         edge_labels: EdgeLabels = "auto",
         title: str | None = None,
     ) -> Axes:
-        """Draw the automaton so that a person can read it; see `draw_graph` for what the signs mean.
+        """Draw the automaton so that a person can read it; `draw_graph` says what the signs and the options mean.
 
         Args:
-            ax: Where to draw; None makes a figure of the size that the drawing needs.
+            ax: Where to draw; None makes a figure.
             prelude: Whether to show an n-gram's contexts of less than n − 1 tokens; else short arrows mark the contexts
                 that a sequence may start with.
-            layout: "star", "circular", "layered", or "auto" for what suits the structure.
-            edge_labels: "tokens", "probabilities", "both", "none", or "auto" for what the drawing has room for.
+            layout: How nodes are placed.
+            edge_labels: What arrows say.
             title: A title.
-
-        Raises:
-            ValueError: More than 40 states, or an unknown layout or kind of labels.
         """
         check_drawable(self.num_states - (0 if prelude else self._labels.prelude))
         graph = self.graph() if prelude else without_prelude(self.graph())
