@@ -123,6 +123,8 @@ class _Search:
         # after[r](s): bound on the r tokens after the one that state s emits.
         self.after = [np.zeros(len(start))]
         for _ in range(length - 1):
+            # A bound may choose each state's best token alone, but sums over paths for the most probable; the least
+            # probable sequence is at least as probable as its least probable path.
             if most:
                 self.after.append(_log_product((emits.max(1) + self.after[-1])[None], moves.T)[0])
             else:
@@ -140,14 +142,16 @@ class _Search:
             bounds, emitted = bounds[row, token], emitted[row, token]
             order = np.argsort(-bounds, kind="stable")
             for most_kept in (keep + self.compared, keep):
+                # The best bound given up is what the true optimum may still come to.
                 if len(order) > most_kept:
                     given_up = max(given_up, float(bounds[order[most_kept]]))
                     order = order[:most_kept]
+                # Dominance is looked for among a few more than are kept, and never after the last token.
                 if most_kept > keep and position < self.length - 1:
                     prefixes = _log_product(emitted[order], self.moves)
                     alive = self._undominated(prefixes)
                     order, prefixes = order[alive], prefixes[alive]
-            if not len(order):
+            if not len(order):  # nothing can beat the sequence that is known
                 return [], -math.inf, max(to_beat, given_up)
             histories, prefixes = np.concatenate([histories[row[order]], token[order, None]], axis=1), prefixes[:keep]
         return histories[0].tolist(), float(bounds[order[0]]), max(float(bounds[order[0]]), given_up)

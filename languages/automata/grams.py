@@ -111,6 +111,7 @@ class SparseGrams:
         count = self.contexts.count(self.order - 1)
         sources, targets = self.edge_codes // self.vocab_size, self.targets()
         reached = np.ones(count + 1, dtype=bool)
+        # If every context may come first, every one is reached, and the search is spared.
         if len(self.initial_contexts) < count:
             # One virtual node points at every initial context; a search from it finds what is reachable.
             known = targets >= 0
@@ -120,6 +121,7 @@ class SparseGrams:
             graph = sparse.csr_matrix((ones, (rows, columns)), shape=(count + 1, count + 1))
             reached[:] = False
             reached[csgraph.breadth_first_order(graph, count, return_predecessors=False)] = True
+        # A missing continuation is an error only where a sequence can come to it.
         keep = reached[sources]
         dangling = np.flatnonzero(keep & (targets < 0))
         if len(dangling):

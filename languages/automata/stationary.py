@@ -60,6 +60,7 @@ def _leave(
 ) -> NDArray[np.float64]:
     """Mass that enters each recurrent state as `start` leaves the transient ones; `transition` has only their rows."""
     inside, outside = transition[:, transient], transition[:, ~transient]
+    # Large: steps cost no memory, and end early unless the chain is slow to leave; elimination is cubic.
     if len(start) > ELIMINATION_LIMIT:
         arrived, waiting = np.zeros(outside.shape[1]), start
         for _ in range(ITERATIONS):
@@ -68,6 +69,7 @@ def _leave(
                 return arrived
         return _solve(inside, outside, start) @ outside
     inner, outer, mass = inside.toarray(), outside.toarray(), start.copy()
+    # Each state is taken out, its mass handed on to those that it leads to. Sums only: no digit is lost.
     for k in reversed(range(len(mass))):
         leaving = inner[k, :k].sum() + outer[k].sum()
         inner[k, :k] /= leaving
@@ -108,6 +110,7 @@ def _stepped_law(transition: sparse.csr_matrix) -> NDArray[np.float64] | None:
         for _ in range(50):
             previous, law = law, (law + law @ transition) / 2  # half a step: no period then
         change = float(np.abs(law - previous).sum())
+        # Too slow to be worth the steps, or so stiff that rounding hides its moves.
         if change >= 0.9 * before or (change == 0 and before == np.inf):
             return None
         # What is still to come is the geometric series of the changes.

@@ -122,10 +122,11 @@ class SubsetConstruction:
             targets = np.empty(len(packed), dtype=np.int64)
             fresh: list[int] = []
             for place, key in enumerate(map(bytes, packed)):
-                if not any(key):
+                if not any(key):  # no hidden state is left: the sequence has left the support
                     targets[place] = NONE
                     continue
                 if key not in self._index:
+                    # What has been made stays usable: membership goes on from it without storing more.
                     if self.num_states >= self.limit:
                         self._append(following[fresh])
                         raise OverflowError(

@@ -75,7 +75,7 @@ def blocks_from_trellis(
     for section, label, size, offset in zip(sections, classes, sizes, first, strict=False):
         inflow = np.zeros((int(section.before.max()) + 1, size))
         np.add.at(inflow, (section.before, label), section.prob)
-        # Every node before agrees on the law of the token within a class; the heaviest edges give it.
+        # Every node before agrees on the law of the token within a class; the heaviest edges give it with most digits.
         heaviest = inflow.argmax(0)
         chosen = section.before == heaviest[label]
         emission[offset + label[chosen], section.token[chosen]] = section.prob[chosen]

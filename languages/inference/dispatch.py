@@ -57,7 +57,7 @@ class HiddenInference:
         Args:
             tokens: (B, L) with holes.
         """
-        if not self._compiled(tokens, torch.float64):
+        if not self._compiled(tokens, torch.float64):  # a GPU, many transitions, or factors beyond the linear algebra
             return batched.log_likelihood(self.chain, tokens)
         if isinstance(self.chain, ContextChain) and self.chain.log_edge >= math.log(TINY):
             return frontier_log_likelihood(self.chain, tokens, self._likelihood_beside)
@@ -103,11 +103,11 @@ class HiddenInference:
             alive: (W,) roughly how many contexts are alive, over all positions of the segment, if that is known.
         """
         chain = self._in_precision(dtype)
-        if chain.dtype != dtype:
+        if chain.dtype != dtype:  # its probabilities do not fit in float32
             return self.log_law(tokens, wanted, segments, member, chain.dtype, alive=alive).to(dtype)
         if not self._compiled(tokens, dtype):
             return _by_width(batched.hidden_log_law, chain, tokens, wanted, segments, member)
-        if alive is None:
+        if alive is None:  # a hidden Markov model: all states are alive
             law, doubtful = self._beside(tokens, wanted, segments, member, dtype)
         else:
             assert member is not None
@@ -116,6 +116,7 @@ class HiddenInference:
             member = _member(wanted, segments) if member is None else member
             again = doubtful[member]
             question = tokens, subset(wanted, again), segments.only(doubtful), (doubtful.cumsum(0) - 1)[member[again]]
+            # float32 tries float64 first, in which few segments are doubtful; in logarithms none is.
             if dtype == torch.float64:
                 law[again] = _by_width(batched.settled_log_law, chain, *question)
             else:
@@ -137,6 +138,7 @@ class HiddenInference:
         following = FOLLOWING * alive * (len(self.chain.edges.prob) / self.chain.num_states)
         empty = max(1.0, beside.lanes / len(alive))
         crowded = following > 2 * beside.step_cost * segments.width * empty
+        # One method for all: nothing to split and to put together again.
         if bool(crowded.all()):
             return self._beside(tokens, wanted, segments, member, dtype)
         work = float(following[~crowded].sum())

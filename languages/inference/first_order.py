@@ -112,6 +112,7 @@ class _Powers:
             power = power @ self._step
             # Zeros are decided by the pattern of the positive entries, never by what is left of the numbers.
             support = self._support.double() @ pattern > 0
+            # A missing neighbour tells nothing at any distance; the row of all ones would drift from that by rounding.
             if self._constant_last:
                 power[-1], support[-1] = 1.0, True
             self._support = support
@@ -166,6 +167,7 @@ def _fill(
             if tokens[row, j] != vocab_size:
                 before = j
             elif wanted[row, j]:
+                # The neighbour on the right serves all holes before it.
                 if after <= j:
                     after = j + 1
                     while after < length and tokens[row, after] == vocab_size:

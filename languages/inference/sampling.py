@@ -189,6 +189,7 @@ def _fill_alias_tables(
         weight[largest] += left  # what rounding has left over, either way
         poor, rich = np.empty(slots, dtype=np.int64), np.empty(slots, dtype=np.int64)
         poors = riches = 0
+        # Slots with less than their room are filled up by one that has more, which may turn poor by giving.
         for i in range(slots):
             if weight[i] < room:
                 poor[poors] = i
@@ -206,6 +207,7 @@ def _fill_alias_tables(
             limit[first[s] + slot] = weight[slot]
             alias[first[s] + slot] = begin + giver
             weight[giver] -= room - weight[slot]
+            # Whole weights add up exactly, so that as long as a slot is poor another one is rich.
             if weight[giver] < room:
                 riches -= 1
                 poor[poors] = giver

@@ -60,6 +60,7 @@ def cut(
     hidden_in_memory = hidden.clone()
     hidden_in_memory[:, memory:] -= hidden[:, :-memory]
     known = hidden_in_memory == 0
+    # The last position at which the context was known, and the first at which it is again.
     before = torch.where(known, index, -1).cummax(1).values
     after = torch.where(known, index, length - 1).flip(1).cummin(1).values.flip(1)
     rows, columns = wanted.nonzero().unbind(1)
@@ -85,6 +86,7 @@ def _contexts_before(
     """State of the known context just before each segment; −1 where the language never reaches it."""
     context = torch.zeros_like(row)
     for depth in range(1, automaton.order):
+        # Near the start the history is shorter than n − 1 tokens, and such contexts are states of their own.
         these = begin == depth if depth < automaton.order - 1 else begin >= depth
         if bool(these.any()):
             back = torch.arange(-depth, 0, device=tokens.device)

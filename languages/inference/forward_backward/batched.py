@@ -128,6 +128,7 @@ class _Watch:
         """The weights divided by their sum, and the sum."""
         mass = weight.sum(1)
         weight = weight / torch.where(mass > 0, mass, torch.ones_like(mass))[:, None]
+        # Where every state leads to every other, no weight falls below the floor, and looking is spared.
         if not self.certain:
             self.doubtful |= ((weight < self.floor) & (weight > 0)).any(1)
         return weight, mass
@@ -152,7 +153,7 @@ def _forward_backward(
         state = chain.first(contexts)
         for position in range(end + 1):
             if watch.due(position):
-                state, _ = watch.rescaled(state)
+                state, _ = watch.rescaled(state)  # laws do not depend on the scale, so its log is not kept
             if counts[position]:
                 torch.index_select(state, 0, asked[position], out=places[position])
             if position < end:

@@ -96,7 +96,7 @@ def _follow(
     level = np.empty(tokens.shape[1] + 2, dtype=np.int64)
     for w in range(first_segment, last_segment):
         if context[w] < 0:
-            continue
+            continue  # no sequence reaches it: its laws stay −inf, which tells the caller
         visible, asked = tokens[row[w], begin[w] : begin[w] + width[w]], slot[row[w], begin[w] : begin[w] + width[w]]
         first = 0
         while asked[first] < 0:
@@ -107,12 +107,14 @@ def _follow(
             start, mass = end, 0.0
             for i in range(level[j], level[j + 1]):
                 low, high = edges_allowed(visible[j], hole, offsets[state[i]], offsets[state[i] + 1], edge_token)
+                # Room for all of them as if each led to a new context: one check outside the loop over edges.
                 if end + high - low > len(state):
                     state, into = _grown_int(state, end + high - low), _grown_int(into, end + high - low)
                     alpha, beta = _grown_float(alpha, end + high - low), _grown_float(beta, end + high - low)
                 for e in range(low, high):
                     target, flow = edge_target[e], alpha[i] * edge_prob[e]
                     at = place[target]
+                    # `place` is never cleared: what it holds from other positions fails one of these tests.
                     if at < start or at >= end or state[at] != target:
                         at = end
                         place[target], state[at], into[at], alpha[at] = at, target, edge_token[e], 0.0
@@ -122,11 +124,12 @@ def _follow(
             level[j + 2] = end
             if mass == 0.0:
                 break  # nothing survives this position: the segment is impossible
+            # A position's weights sum to one, so that a long segment does not underflow as a whole.
             for i in range(start, end):
                 alpha[i] /= mass
                 doubtful[w] |= 0.0 < alpha[i] < least
         if mass == 0.0:
-            continue
+            continue  # impossible, as above
         for i in range(level[width[w]], end):
             beta[i] = 1.0
         for j in range(width[w] - 1, first - 1, -1):
@@ -139,7 +142,7 @@ def _follow(
                     if weights[v] > 0.0:
                         law[asked[j], v] = np.log(weights[v] / total)
             if j == first:
-                break
+                break  # nothing further left is asked for
             for i in range(level[j + 1], level[j + 2]):
                 place[state[i]] = i
             top = 0.0
@@ -150,6 +153,7 @@ def _follow(
                     future += edge_prob[e] * beta[place[edge_target[e]]]
                 beta[i] = future
                 top = max(top, future)
+            # Futures are no law and need no sum: the largest is enough against underflow.
             if top > 0.0:
                 for i in range(level[j], level[j + 1]):
                     beta[i] /= top

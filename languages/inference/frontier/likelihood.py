@@ -94,6 +94,7 @@ def _log_masses(
             found, mass = 0, 0.0
             for i in range(count):
                 low, high = offsets[states[i]], offsets[states[i] + 1]
+                # A revealed token leaves one edge at most, a hole all of them.
                 if token < vocab_size:
                     low += np.searchsorted(edge_token[low:high], token)
                     high = low + 1 if low < high and edge_token[low] == token else low
@@ -105,6 +106,7 @@ def _log_masses(
                 for edge in range(low, high):
                     target, flow = edge_target[edge], shares[i] * edge_prob[edge]
                     at = place[target]
+                    # `place` is never cleared: a stale entry points beyond `found` or at another state.
                     if at >= found or following[at] != target:
                         at = found
                         place[target], following[at], flows[at] = at, target, 0.0
@@ -114,9 +116,10 @@ def _log_masses(
             total[row] += np.log(mass) if mass > 0.0 else -np.inf
             failed[row] |= spent > budget
             if mass == 0.0 or failed[row]:
-                break
+                break  # impossible, or another method's
             for i in range(found):
                 flows[i] /= mass
+                # The next edge is `TINY` at least, and their product is still an ordinary number.
                 failed[row] |= flows[i] < TINY
             states, following, shares, flows, count = following, states, flows, shares, found
     return total, failed
