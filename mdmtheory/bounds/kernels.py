@@ -22,7 +22,7 @@ from mdmtheory.exact.enumeration.chains import Chain
 from mdmtheory.samplers.draws.decoding import PLAIN
 from mdmtheory.samplers.kernels import Ancestral, Kernel, LeaveOneOut, ReMDMRescale
 from mdmtheory.samplers.kernels.euler import euler_law
-from mdmtheory.samplers.kernels.remdm import step_from_leaving
+from mdmtheory.samplers.kernels.remasking import step_from_leaving
 from mdmtheory.samplers.kernels.tweedie import tweedie_law
 
 ROUNDING = 1e-12

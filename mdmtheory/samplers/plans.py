@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mdmtheory.diffusion.schedules.reveals import ArrayLike, reveal_probabilities
 from mdmtheory.samplers.plan import GIVEN, Plan
-from mdmtheory.samplers.rows import RowOptions, prepare
+from mdmtheory.samplers.rows import RowOptions
 from mdmtheory.samplers.schemes import (
     Bernoulli,
     Bisection,
@@ -25,7 +24,6 @@ from mdmtheory.samplers.schemes import (
     LeftToRight,
     RandomOrder,
 )
-from mdmtheory.samplers.schemes.bernoulli import bernoulli_reveals
 
 __all__ = [
     "GIVEN",
@@ -44,10 +42,7 @@ __all__ = [
 
 def bernoulli(reveal: ArrayLike, batch: int, length: int, **rows: Unpack[RowOptions]) -> Plan:
     """Reveal every position independently in round k with probability w_k, `reveal` (N,)."""
-    scheme, drawn = Bernoulli(reveal), prepare(batch, length, **rows)
-    # Not `scheme.plan`: it rescales probabilities that already sum to one, and their last bits would move.
-    weights = torch.tensor(scheme.reveal, dtype=torch.float64)
-    return Plan(*bernoulli_reveals(weights, drawn), drawn.keys, scheme)
+    return Bernoulli(reveal).plan(batch, length, **rows)
 
 
 def fixed_sizes(

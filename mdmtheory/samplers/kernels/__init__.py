@@ -5,7 +5,10 @@ from mdmtheory.samplers.kernels.euler import Euler
 from mdmtheory.samplers.kernels.forward_backward import ForwardBackward
 from mdmtheory.samplers.kernels.kernel import Kernel
 from mdmtheory.samplers.kernels.leave_one_out import LeaveOneOut
-from mdmtheory.samplers.kernels.remdm import Remasking, ReMDMCap, ReMDMConfidence, ReMDMLoop, ReMDMRescale
+from mdmtheory.samplers.kernels.remasking import Remasking
+from mdmtheory.samplers.kernels.remdm import ReMDMCap, ReMDMRescale
+from mdmtheory.samplers.kernels.remdm_confidence import ReMDMConfidence
+from mdmtheory.samplers.kernels.remdm_loop import ReMDMLoop
 from mdmtheory.samplers.kernels.renoising import PredictorCorrector, Renoising
 from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.kernels.tweedie import Tweedie

@@ -10,8 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.diffusion.schedules.reveals import hazards, masked_shares, reveal_probabilities
@@ -56,7 +54,11 @@ class Bernoulli(Scheme):
         return cls(np.full(check_count("steps", steps), 1 / steps))
 
     def draw(self, rows: Rows) -> Reveals:
-        return bernoulli_reveals(reveal_probabilities(self.reveal), rows)
+        weights = torch.tensor(self.reveal, dtype=torch.float64)
+        rounds = categorical(rows.uniforms(Purpose.REVEAL), probs=weights.to(rows.keys.device))
+        times = masked_shares(weights).clamp(max=1.0)
+        times[0] = 1.0
+        return rounds.masked_fill(~rows.hidden, GIVEN), times.to(rows.keys.device)
 
     def num_rounds(self, length: int) -> int:
         return len(self.reveal)
@@ -81,11 +83,3 @@ class Bernoulli(Scheme):
         if len(set(self.reveal)) == 1:
             return f"Bernoulli.uniform({len(self.reveal)})"
         return f"Bernoulli({len(self.reveal)} steps, {min(self.reveal):.3g} to {max(self.reveal):.3g})"
-
-
-def bernoulli_reveals(weights: Float[Tensor, " N"], rows: Rows) -> Reveals:
-    """Independent rounds of probabilities w_k; a round of probability zero is never drawn."""
-    rounds = categorical(rows.uniforms(Purpose.REVEAL), probs=weights.to(rows.keys.device))
-    times = masked_shares(weights).clamp(max=1.0)
-    times[0] = 1.0
-    return rounds.masked_fill(~rows.hidden, GIVEN), times.to(rows.keys.device)
