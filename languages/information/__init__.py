@@ -17,6 +17,7 @@ from languages.information.estimates import (
     estimate_z,
 )
 from languages.information.pairs import is_first_order, mutual_information, pair_information
+from languages.information.position_information import position_information
 from languages.information.sampled_curve import SampledCurve
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "is_first_order",
     "mutual_information",
     "pair_information",
+    "position_information",
 ]

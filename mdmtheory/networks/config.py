@@ -18,6 +18,7 @@ class TransformerConfig:
 
     Attributes:
         vocab_size: V real tokens. The embedding has one more row, `mask_id == vocab_size`; the output has none for it.
+            Two further rows are the boundary tokens, where there are some.
         hidden_size: Width C of the residual stream.
         num_layers: Number of blocks.
         num_heads: Attention heads; each is hidden_size / num_heads wide, an even number (rotary pairs).
@@ -27,6 +28,9 @@ class TransformerConfig:
         dropout: Probability of dropping a residual update while training.
         mlp_ratio: Width of the hidden layer of the MLP, in units of hidden_size.
         time_embedding_size: Width of the conditioning vector (with `time_conditioned`).
+        boundary_tokens: Every row is read between a start and an end symbol (bidirectional only: a causal network has
+            its start symbol anyway). Rotary positions are relative, so without them the answer to an all-masked row is
+            the same everywhere, whatever the training; see `languages.information.position_information`.
         time_input: What is embedded (with `time_conditioned`): the noise "fraction" 1 − α, the "total-noise"
             σ̄ = −ln α that SEDD has, or the "log-odds" ln (1 − α)/α, which tells apart levels near both ends.
         rotary_base: Base of the rotary frequencies.
@@ -50,6 +54,7 @@ class TransformerConfig:
     local_start: bool = False
     activation: Activation = "gelu"
     time_input: TimeInput = "fraction"
+    boundary_tokens: bool = False
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "mlp_ratio", "time_embedding_size"):
@@ -73,6 +78,8 @@ class TransformerConfig:
             raise ValueError(
                 "time_conditioned must be False for a causal network, which has no noise level; got both True"
             )
+        if self.causal and self.boundary_tokens:
+            raise ValueError("boundary_tokens must be False for a causal network, which has its start symbol anyway")
         for name, kinds in (("activation", Activation), ("time_input", TimeInput)):
             if getattr(self, name) not in get_args(kinds):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kinds))}; got {getattr(self, name)!r}")
@@ -81,6 +88,11 @@ class TransformerConfig:
     def mask_id(self) -> int:
         """The token id that marks a hidden position (and starts a causal sequence)."""
         return self.vocab_size
+
+    @property
+    def num_embeddings(self) -> int:
+        """Ids that the network reads: V tokens, the mask, and the start and the end symbol where it has them."""
+        return self.vocab_size + (3 if self.boundary_tokens else 1)
 
     @property
     def head_size(self) -> int:

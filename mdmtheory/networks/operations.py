@@ -27,8 +27,13 @@ def forward_operations(config: TransformerConfig, batch: int, length: int, *, wa
     Returns:
         Operations of the whole batch. A training step takes 1 + `BACKWARD` times as many.
     """
-    tokens = check_count("batch", batch, least=0) * check_count("length", length)
-    wanted = tokens if wanted is None else check_count("wanted", wanted, least=0)
+    answered = check_count("batch", batch, least=0) * check_count("length", length)
+    length += 2 * config.boundary_tokens
+    tokens = batch * length
+    if wanted is None:
+        wanted = tokens
+    else:
+        wanted = answered = check_count("wanted", wanted, least=0)
     width, seen = config.hidden_size, length // 2 if config.causal else length
     # Per position of a block: queries, keys and values; scores and their mix of values; the output map; the MLP.
     inward, mixing, outward, mlp = 6 * width**2, 4 * width * seen, 2 * width**2, 4 * config.mlp_ratio * width**2
@@ -38,4 +43,4 @@ def forward_operations(config: TransformerConfig, batch: int, length: int, *, wa
     if config.time_conditioned:
         shifts = (6 * config.num_layers + 2) * width
         time = 2 * batch * config.time_embedding_size * (FREQUENCIES + config.time_embedding_size + shifts)
-    return blocks + time + 2 * wanted * width * config.vocab_size
+    return blocks + time + 2 * answered * width * config.vocab_size

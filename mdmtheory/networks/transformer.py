@@ -2,6 +2,7 @@
 
 Shapes
     B  rows          T  positions of this call     S  positions attended to     K  positions picked by `at`
+    M  positions inside, T or (between boundary tokens) T + 2
     V  real tokens   C  width (hidden_size)        H  heads                     D  channels per head, C = H·D
 
 Block (pre-norm; LayerNorm without bias; linear maps of the attention without bias unless it starts locally)
@@ -43,7 +44,7 @@ class Transformer(nn.Module):
         """Make a network with fresh weights, drawn from torch's default generator."""
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size + 1, config.hidden_size)
+        self.embedding = nn.Embedding(config.num_embeddings, config.hidden_size)
         self.time_embedding = (
             TimeEmbedding(config.time_embedding_size, config.time_input) if config.time_conditioned else None
         )
@@ -100,8 +101,13 @@ class Transformer(nn.Module):
             if time is None:
                 raise ValueError("time must be given: this network is conditioned on the noise fraction of each row")
             condition = self.time_embedding(time)
-        x = self.embedding(tokens)
-        table = self.rotary(start, start + tokens.shape[1], tokens.device)
+        inside = tokens
+        if self.config.boundary_tokens:
+            inside = F.pad(F.pad(tokens, (1, 0), value=self.config.mask_id + 1), (0, 1), value=self.config.mask_id + 2)
+            if at is not None:
+                at = F.pad(at, (1, 1))
+        x = self.embedding(inside)
+        table = self.rotary(start, start + inside.shape[1], tokens.device)
         wanted = None if at is None else at.flatten().nonzero()[:, 0]
         with kernels(tokens.device, training=self.training):
             for block in self.blocks[:-1]:
@@ -109,7 +115,9 @@ class Transformer(nn.Module):
             x = self.blocks[-1](x, table, condition, cache, wanted)
         if cache is not None:
             cache.advance(tokens.shape[1])
-        row = None if wanted is None else wanted // tokens.shape[1]
+        if self.config.boundary_tokens and wanted is None:
+            x = x[:, 1:-1]
+        row = None if wanted is None else wanted // inside.shape[1]
         shift, scale = self.final(condition, row)
         return self.head(self.final.norm(x, shift, scale))
 
@@ -163,13 +171,13 @@ class Block(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "B T C"],
+        x: Float[Tensor, "B M C"],
         table: Tensor,
         condition: Tensor | None,
         cache: KeyValueCache | None,
         wanted: Int[Tensor, " K"] | None = None,
     ) -> Float[Tensor, "*positions C"]:
-        """(B, T, C) → (B, T, C), or (K, C) for the wanted indices into the B·T positions."""
+        """(B, M, C) → (B, M, C), or (K, C) for the wanted indices into the B·M positions."""
         row = None if wanted is None else wanted // x.shape[1]
         shift, scale, gate = self.attention_norm(condition)
         update = self.attention(self.attention_norm.norm(x, shift, scale), table, cache, wanted)
@@ -218,12 +226,12 @@ class Attention(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "B T C"],
+        x: Float[Tensor, "B M C"],
         table: Tensor,
         cache: KeyValueCache | None,
         wanted: Int[Tensor, " K"] | None = None,
     ) -> Float[Tensor, "*positions C"]:
-        """Mix values over the positions each one may see: (B, T, C), or (K, C) for the wanted indices into B·T."""
+        """Mix values over the positions each one may see: (B, M, C), or (K, C) for the wanted indices into B·M."""
         batch, length, width = x.shape
         packed = self.qkv(x).view(batch, length, 3, self.num_heads, width // self.num_heads)
         # One copy into (three, B, H, T, D): on a CPU the attention kernels are slow on strided rows.

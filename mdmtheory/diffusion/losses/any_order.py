@@ -11,6 +11,7 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
 from mdmtheory.diffusion.losses.times import TimeSampling, unit_levels
 from mdmtheory.diffusion.processes import Absorbing
@@ -114,3 +115,12 @@ class AnyOrder(DiffusionLoss):
         time: Float[Tensor, " K"],
     ) -> Float[Tensor, " K"]:
         return -output.gather(-1, tokens[:, None])[:, 0]
+
+    def expected_terms(
+        self,
+        output: Float[Tensor, "K V"],
+        law: Float[Tensor, "K V"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        return cross_entropies(law, output)

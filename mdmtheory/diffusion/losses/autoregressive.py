@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Loss, Minimum, Network
 from mdmtheory.diffusion.parametrisations import Parametrisation
 
@@ -41,9 +42,17 @@ class Autoregressive(Loss):
         return network
 
     def estimate(
-        self, model: Network, tokens: Int[Tensor, "B L"], *, generator: torch.Generator | None = None
+        self,
+        model: Network,
+        tokens: Int[Tensor, "B L"],
+        *,
+        generator: torch.Generator | None = None,
+        truth: Network | None = None,
     ) -> Float[Tensor, " B"]:
+        """As every loss. `truth(tokens)` answers log q(x_i = v | x_1 … x_{i−1}), (B, L, V)."""
         logits = model(causal_inputs(tokens, self.vocab_size))
+        if truth is not None:
+            return cross_entropies(truth(tokens).exp(), logits.float().log_softmax(-1)).mean(dim=1)
         surprise = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten(), reduction="none")
         return surprise.view(tokens.shape).mean(dim=1)
 

@@ -71,6 +71,16 @@ class DiffusionLoss(Loss):
     ) -> Float[Tensor, " K"]:
         """What each position that counts contributes before the weight, nats."""
 
+    @abc.abstractmethod
+    def expected_terms(
+        self,
+        output: Float[Tensor, "K V"],
+        law: Float[Tensor, "K V"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        """Average of `terms` over clean tokens of the given law, Σ_v law(v) · terms(…, v, …), nats."""
+
     def level(self, time: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """The noise fraction that a network is told."""
         return 1 - self.alpha(time)
@@ -94,6 +104,7 @@ class DiffusionLoss(Loss):
         tokens: Int[Tensor, "B L"],
         noisy: Int[Tensor, "B L"],
         time: Float[Tensor, " B"],
+        law: Float[Tensor, "*positions V"] | None = None,
     ) -> Float[Tensor, " B"]:
         """Value of each row, nats per token.
 
@@ -103,24 +114,34 @@ class DiffusionLoss(Loss):
             tokens: x_0.
             noisy: x_t.
             time: t of each row, as drawn by `times`.
+            law: Exact p(x_0 | x_t), shaped as `output`, over which x_0 is averaged; None for x_0 itself.
 
         Raises:
-            ValueError: An output of another shape.
+            ValueError: An output or law of another shape.
         """
         wanted = self.positions(noisy)
         index = wanted.flatten().nonzero()[:, 0]
-        if output.shape == (*noisy.shape, self.process.vocab_size):
-            output = output.flatten(0, 1).index_select(0, index)
-        elif output.shape != (len(index), self.process.vocab_size):
-            raise ValueError(
-                f"output must have shape {(*noisy.shape, self.process.vocab_size)}, or {len(index)} rows for the "
-                f"positions that count; got {tuple(output.shape)}"
-            )
+        output = self._counted("output", output, noisy, index)
         row = index // noisy.shape[1]
         time = time.double()
-        terms = self.terms(output, tokens.flatten()[index], noisy.flatten()[index], time[row])
+        if law is None:
+            terms = self.terms(output, tokens.flatten()[index], noisy.flatten()[index], time[row])
+        else:
+            law = self._counted("law", law, noisy, index)
+            terms = self.expected_terms(output, law, noisy.flatten()[index], time[row])
         total = torch.zeros(len(noisy), dtype=terms.dtype, device=terms.device).index_add(0, row, terms)
         return self.weigh(total, time, noisy.shape[1])
+
+    def _counted(self, name: str, output: Tensor, noisy: Tensor, index: Tensor) -> Float[Tensor, "K V"]:
+        """The rows of the positions that count."""
+        if output.shape == (*noisy.shape, self.process.vocab_size):
+            return output.flatten(0, 1).index_select(0, index)
+        if output.shape != (len(index), self.process.vocab_size):
+            raise ValueError(
+                f"{name} must have shape {(*noisy.shape, self.process.vocab_size)}, or {len(index)} rows for the "
+                f"positions that count; got {tuple(output.shape)}"
+            )
+        return output
 
     @final
     def reading(self, network: Network, parametrisation: Parametrisation) -> Network:
@@ -136,13 +157,19 @@ class DiffusionLoss(Loss):
 
     @final
     def estimate(
-        self, model: Network, tokens: Int[Tensor, "B L"], *, generator: torch.Generator | None = None
+        self,
+        model: Network,
+        tokens: Int[Tensor, "B L"],
+        *,
+        generator: torch.Generator | None = None,
+        truth: Network | None = None,
     ) -> Float[Tensor, " B"]:
         """One draw of time and noise for every row; `model(noisy, level, positions)` answers what `output` says."""
         time = self.times(*tokens.shape, generator=generator, device=tokens.device)
         noisy = self.noise(tokens, time, generator=generator)
-        answer = model(noisy, self.level(time), self.positions(noisy))
-        return self.value(answer, tokens, noisy, time)
+        question = noisy, self.level(time), self.positions(noisy)
+        law = None if truth is None else truth(*question).exp()
+        return self.value(model(*question), tokens, noisy, time, law)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "minimum")

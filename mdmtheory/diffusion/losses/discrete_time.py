@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.entropy import row_entropies
 from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.expectation import kl_divergences
 from mdmtheory.diffusion.losses.loss import Minimum
 from mdmtheory.diffusion.losses.times import TimeSampling, grid_times, noisy_alpha, previous_time
 from mdmtheory.diffusion.processes import Process
@@ -73,10 +75,31 @@ class DiscreteTime(DiffusionLoss):
         noisy: Int[Tensor, " K"],
         time: Float[Tensor, " K"],
     ) -> Float[Tensor, " K"]:
-        start, end = self.alpha(time), self.schedule.alpha(previous_time(time, self.num_steps))
         clean = F.one_hot(tokens, self.process.vocab_size).double()
-        target = self.process.posterior(noisy, clean, start, end)
-        reverse = self.process.posterior(noisy, output.exp().double(), start, end)
-        # Where the target is 0 neither logarithm may be taken, nor a gradient of one.
-        log_ratio = torch.where(target > 0, target, 1).log() - torch.where(target > 0, reverse, 1).log()
-        return (target * log_ratio).sum(-1).to(output.dtype)
+        target, reverse = self._steps(noisy, time, clean, output.exp().double())
+        return kl_divergences(target, reverse).to(output.dtype)
+
+    def expected_terms(
+        self,
+        output: Float[Tensor, "K V"],
+        law: Float[Tensor, "K V"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        """KL(q(x_s | x_t) ‖ p(x_s | x_t)), and what knowing x_0 adds, I(x_s; x_0 | x_t), which no model can save.
+
+        Noise treats tokens alike, so q(x_s | x_t, x_0) has one entropy where x_0 is the noisy token, one elsewhere.
+        """
+        law, vocab_size = law.double(), self.process.vocab_size
+        same = noisy.clamp(max=vocab_size - 1)
+        cleans = [F.one_hot(v, vocab_size).double() for v in (same, (same + 1) % vocab_size)]
+        target, reverse, *given = self._steps(noisy, time, law, output.exp().double(), *cleans)
+        stays = torch.where(noisy < vocab_size, law.gather(-1, same[:, None])[:, 0], 0)
+        at_same, elsewhere = map(row_entropies, given)
+        information = row_entropies(target) - stays * at_same - (1 - stays) * elsewhere
+        return (kl_divergences(target, reverse) + information).to(output.dtype)
+
+    def _steps(self, noisy: Tensor, time: Tensor, *clean: Float[Tensor, "K V"]) -> list[Float[Tensor, "K n"]]:
+        """Laws of x_s given x_t, for each law of x_0."""
+        start, end = self.alpha(time), self.schedule.alpha(previous_time(time, self.num_steps))
+        return [self.process.posterior(noisy, law, start, end) for law in clean]

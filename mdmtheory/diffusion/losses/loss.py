@@ -35,7 +35,12 @@ class Loss(abc.ABC):
 
     @abc.abstractmethod
     def estimate(
-        self, model: Network, tokens: Int[Tensor, "B L"], *, generator: torch.Generator | None = None
+        self,
+        model: Network,
+        tokens: Int[Tensor, "B L"],
+        *,
+        generator: torch.Generator | None = None,
+        truth: Network | None = None,
     ) -> Float[Tensor, " B"]:
         """One estimate for every row, unbiased, nats per token.
 
@@ -43,6 +48,10 @@ class Loss(abc.ABC):
             model: Called once; see `reading`.
             tokens: (B, L) complete sequences.
             generator: Source of randomness on the device of the tokens.
+            truth: Exact targets: what answers the question that is put to the model, in normalised log-probabilities
+                of the clean tokens, with the law that the tokens were drawn from. Each term is then averaged over that
+                law instead of taken at the token drawn: the mean over tokens stays, and so does that of the gradient,
+                but the spread that the drawn token brings is gone. None for the tokens drawn.
         """
 
     def for_evaluation(self) -> Loss:

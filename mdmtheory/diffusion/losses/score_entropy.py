@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
 from mdmtheory.diffusion.losses.times import TimeSampling, continuous_times, noisy_alpha
 from mdmtheory.diffusion.processes import Absorbing, Process
@@ -79,6 +80,31 @@ class DenoisingScoreEntropy(DiffusionLoss):
         log_ratio = torch.where(at_clean, -log_odds[:, None], torch.where(is_clean, log_odds[:, None], 0))
         return _bregman(output, log_ratio.to(output.dtype), noisy).sum(-1) / self.process.vocab_size
 
+    def expected_terms(
+        self,
+        output: Float[Tensor, "K V"],
+        law: Float[Tensor, "K V"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        """The bracket at the concrete score ā(y) = E a(y), and what a(y) scatters about it, which no model can save.
+
+        s − E a log s + E f(a) = [s − ā log s + f(ā)] + [E f(a) − f(ā)],  f(a) = a(log a − 1)
+        """
+        alpha = self.alpha(time)
+        if isinstance(self.process, Absorbing):
+            ratio = (alpha / (1 - alpha)).to(output.dtype)
+            excess = output - ratio.log()[:, None]
+            return ratio * (excess.exp().sum(-1) - 1 + cross_entropies(law, excess))
+        law, odds = law.double(), (self.process.vocab_size * alpha / (1 - alpha))[:, None]
+        stays = law.gather(-1, noisy[:, None])
+        mean = stays / (1 + odds) + (1 - stays) + odds * law
+        scatter = stays * _negative_entropy(1 / (1 + odds)) - (1 - stays - law) + law * _negative_entropy(1 + odds)
+        others = torch.arange(self.process.vocab_size, device=output.device) != noisy[:, None]
+        scatter = torch.where(others, scatter - _negative_entropy(mean), 0).sum(-1)
+        losses = _bregman(output, mean.log().to(output.dtype), noisy).sum(-1) + scatter.to(output.dtype)
+        return losses / self.process.vocab_size
+
 
 def score_entropy(
     process: Process,
@@ -109,6 +135,11 @@ def score_entropy(
     into = process.base(noisy.device)[noisy] * noise_rate.double()[:, None]
     losses = _bregman(log_scores, exact_log_scores, noisy).sum(-1)
     return torch.where(into > 0, into.to(losses.dtype) * losses, 0).sum(-1)
+
+
+def _negative_entropy(a: Tensor) -> Tensor:
+    """f(a) = a(log a − 1), the convex function behind the bracket."""
+    return torch.special.xlogy(a, a) - a
 
 
 def _bregman(log_scores: Tensor, log_targets: Tensor, noisy: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
+from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
 from mdmtheory.diffusion.losses.times import (
     TimeSampling,
@@ -88,3 +89,12 @@ class Subs(DiffusionLoss):
         time: Float[Tensor, " K"],
     ) -> Float[Tensor, " K"]:
         return -output.gather(-1, tokens[:, None])[:, 0]
+
+    def expected_terms(
+        self,
+        output: Float[Tensor, "K V"],
+        law: Float[Tensor, "K V"],
+        noisy: Int[Tensor, " K"],
+        time: Float[Tensor, " K"],
+    ) -> Float[Tensor, " K"]:
+        return cross_entropies(law, output)

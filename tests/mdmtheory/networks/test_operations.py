@@ -13,8 +13,10 @@ from mdmtheory.networks.operations import BACKWARD, forward_operations
 
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("some", [False, True])
-def test_against_the_counter_of_torch(timed: bool, some: bool) -> None:
-    config = TransformerConfig(11, hidden_size=32, num_layers=3, num_heads=2, time_conditioned=timed)
+@pytest.mark.parametrize("bounded", [False, True])
+def test_against_the_counter_of_torch(timed: bool, some: bool, bounded: bool) -> None:
+    options = {"time_conditioned": timed, "boundary_tokens": bounded}
+    config = TransformerConfig(11, hidden_size=32, num_layers=3, num_heads=2, **options)
     network = Transformer(config)
     at = torch.rand(4, 10, generator=torch.Generator().manual_seed(0)) < 0.5 if some else None
     wanted = None if at is None else int(at.sum())

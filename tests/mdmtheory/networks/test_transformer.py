@@ -243,3 +243,36 @@ def test_decoding_on_a_gpu_gives_the_logits_of_one_pass(tokens: torch.Tensor) ->
     cache = KeyValueCache(network.config, 3, 12)
     parts = [network(tokens[:, a:b], cache=cache) for a, b in [(0, 3), (3, 4), (4, 9), (9, 12)]]
     torch.testing.assert_close(torch.cat(parts, 1), network(tokens), rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_without_boundary_tokens_an_all_masked_row_looks_the_same_everywhere() -> None:
+    hidden = torch.full((2, 12), 7)
+    plain, bounded = random_network(vocab_size=7), random_network(vocab_size=7, boundary_tokens=True)
+    torch.testing.assert_close(plain(hidden), plain(hidden)[:, :1].expand(-1, 12, -1), atol=1e-5, rtol=0)
+    answers = bounded(hidden)
+    assert answers.shape == (2, 12, 7)
+    assert ((answers[0, :, None] - answers[0]).abs().amax(-1) + torch.eye(12)).min() > 1e-3  # no two positions alike
+
+
+@pytest.mark.parametrize("time_conditioned", [False, True])
+@torch.no_grad()
+def test_between_boundary_tokens_only_the_positions_asked_for_are_answered(
+    tokens: torch.Tensor, time_conditioned: bool
+) -> None:
+    network = random_network(vocab_size=8, boundary_tokens=True, time_conditioned=time_conditioned)
+    time = torch.rand(3, generator=torch.Generator().manual_seed(2))
+    everywhere = network(tokens, time)
+    at = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(4)) < 0.3
+    torch.testing.assert_close(network(tokens, time, at), everywhere[at], atol=1e-5, rtol=1e-5)
+    assert network(tokens, time, torch.zeros_like(at)).shape == (0, 8)
+    # It is the plain network on rows written between two further symbols.
+    written = torch.cat([torch.full((3, 1), 9), tokens, torch.full((3, 1), 10)], dim=1)
+    inner = random_network(vocab_size=8, boundary_tokens=True, time_conditioned=time_conditioned)
+    object.__setattr__(inner.config, "boundary_tokens", False)
+    torch.testing.assert_close(everywhere, inner(written, time)[:, 1:-1], atol=1e-6, rtol=1e-6)
+
+
+def test_a_causal_network_has_no_boundary_tokens() -> None:
+    with pytest.raises(ValueError, match="boundary_tokens must be False for a causal network"):
+        TransformerConfig(vocab_size=7, causal=True, boundary_tokens=True)
