@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from languages import Estimate, Language
 from languages.information import InformationCurve, information_curve, is_first_order
 from mdmtheory.bounds.entry import Entry
-from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
+from mdmtheory.denoisers import Denoiser, Oracle, traits_of
 from mdmtheory.exact import enumeration, path
 from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Bernoulli, Scheme
@@ -32,10 +32,9 @@ def describe(language: Language, length: int, *more: object) -> str:
 
 
 def _word(part: object) -> str:
-    if part is None or isinstance(part, Oracle):
-        wrong = isinstance(part, PerturbedOracle)
-        return f"oracle with {part.kind} of {part.epsilon:.4g}" if wrong else "oracle"  # type: ignore[union-attr]
-    return part if isinstance(part, str) else repr(part)
+    if part is None or isinstance(part, str):
+        return part or "oracle"
+    return (isinstance(part, Denoiser) and traits_of(part).called) or repr(part)
 
 
 def curve_of(language: Language, length: int) -> InformationCurve:
