@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-Method = Literal["exact", "bound", "monte-carlo", "extrapolated", "published", "measured"]
+Method = Literal["exact", "bound", "estimated-bound", "monte-carlo", "extrapolated", "published", "measured"]
 
 CONFIDENCE = 0.95
 """Two-sided coverage of every interval in the project."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Estimate:
     """A value with an interval that holds it, and the label that says how far to trust it.
 
@@ -24,10 +24,11 @@ class Estimate:
         value: The number.
         low: Lower end. Equal to `value` for an exact number.
         high: Upper end. Equal to `value` for an exact number.
-        method: "exact" (rounding error only), "bound" (the truth is certainly inside; where an end was itself sampled,
-            with 95 % confidence), "monte-carlo" (a 95 % interval), "extrapolated" (an interval estimated from the drift
-            of the series), "published" (somebody else's figure) or "measured" (times, speeds and sizes of this machine:
-            the median of some readings between the least and the largest).
+        method: "exact" (rounding error only), "bound" (the truth is certainly inside), "estimated-bound" (a bracket of
+            which an end was itself sampled: inside with the confidence of that end), "monte-carlo" (a 95 % interval),
+            "extrapolated" (an interval estimated from the drift of the series), "published" (somebody else's figure) or
+            "measured" (times, speeds and sizes of this machine: the median of some readings between the least and the
+            largest).
         law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
         unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
         by: The algorithm that found it, such as "gap recursion", where several could have.
@@ -47,9 +48,24 @@ class Estimate:
         return cls(float(value), float(value), float(value), "exact", law, unit)
 
     @classmethod
-    def bracket(cls, low: float, high: float, *, law: str = "", unit: str = "") -> Estimate:
-        """Wrap a certified bracket; the value printed is its upper end."""
-        return cls(float(high), float(low), float(high), "bound", law, unit)
+    def bracket(
+        cls, low: float, high: float, *, of: Iterable[Estimate] = (), law: str = "", unit: str = ""
+    ) -> Estimate:
+        """Wrap a bracket; the value printed is its upper end.
+
+        Args:
+            low: Lower end.
+            high: Upper end.
+            of: The estimates from which the ends were computed. The bracket is certain ("bound") where they are, an
+                "estimated-bound" where one was sampled, "extrapolated" where one was and none was sampled.
+            law: See the class.
+            unit: See the class.
+        """
+        methods = {side.method for side in of}
+        method: Method = "extrapolated" if "extrapolated" in methods else "bound"
+        if methods & {"monte-carlo", "estimated-bound"}:
+            method = "estimated-bound"
+        return cls(float(high), float(low), float(high), method, law, unit)
 
     @classmethod
     def from_samples(cls, samples: object, *, law: str = "", unit: str = "") -> Estimate:
@@ -118,7 +134,7 @@ class Estimate:
 
     def __add__(self, other: Estimate) -> Estimate:
         """Sum of two independent estimates: half-widths add in quadrature, method and law of the less certain one."""
-        if self.unit != other.unit or "bound" in (self.method, other.method):
+        if self.unit != other.unit or {"bound", "estimated-bound"} & {self.method, other.method}:
             raise ValueError(f"cannot add {self} and {other}: units must agree, and bounds have no quadrature")
         down = math.hypot(self.value - self.low, other.value - other.low)
         up = math.hypot(self.high - self.value, other.high - other.value)
@@ -137,3 +153,6 @@ class Estimate:
         if self.method in ("exact", "published"):
             return f"{self.value:.6g} ({label})"
         return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({label})"
+
+    def __repr__(self) -> str:
+        return f"Estimate: {self}"

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from experiments.harness.rows import BRACKETS
 from languages.files import write_atomically
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def draw_estimates(
     """
     if table.duplicated([x, "method"]).any():
         raise ValueError(f"rows drawn as {label!r} must differ in {x} or method: select one metric, law and language")
-    for method in ("exact", "monte-carlo", "extrapolated", "measured", "bound", "published"):
+    for method in ("exact", "monte-carlo", "extrapolated", "measured", *BRACKETS, "published"):
         rows = table[table["method"] == method].sort_values(x)
         if not len(rows):
             continue
@@ -119,7 +120,7 @@ def draw_estimates(
             # Rounding may leave an end beyond its value by a bit; an error bar of negative length is an error.
             spread = [(value - low).clip(min=0), (high - value).clip(min=0)]
             axes.errorbar(places, value, spread, color=color, marker=marker, linestyle="", capsize=2, label=label)
-        elif method == "bound":
+        elif method in BRACKETS:
             if len(rows) == 1:
                 axes.vlines(places, low, high, color=color, alpha=0.2, linewidth=8, label=label)
             else:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.harness.rows import BRACKETS
+
 if TYPE_CHECKING:
     import pandas
 
@@ -82,7 +84,7 @@ def format_value(value: float, low: float, high: float, method: str) -> str:
     two digits of their interval: "v ± h" where the interval is symmetric, else "v [low, high]". A bound reads "≤ high",
     "≥ low" or "[low, high]".
     """
-    if method == "bound":
+    if method in BRACKETS:
         if math.isinf(high):
             return f"≥ {_digits(low)}"
         return f"≤ {_digits(high)}" if low <= 0 <= high else f"[{_digits(low)}, {_digits(high)}]"

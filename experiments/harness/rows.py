@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from languages.estimate import Estimate
 
 # As `languages.estimate` has them, spelt out because that module brings scipy, which `--help` has no use for.
-METHODS = ("exact", "bound", "monte-carlo", "extrapolated", "published", "measured")
+METHODS = ("exact", "bound", "estimated-bound", "monte-carlo", "extrapolated", "published", "measured")
+BRACKETS = ("bound", "estimated-bound")
+"""Methods whose value is the upper end of a bracket and no number of its own."""
 LAWS = ("", "path", "marginal", "generative", "learned")
 
 
@@ -30,7 +32,7 @@ class Row:
         value: The number; may be infinite, never NaN.
         low: Lower end of its interval; the value itself if exact.
         high: Upper end of its interval; the value itself if exact.
-        method: "exact", "bound", "monte-carlo", "extrapolated", "published" or "measured".
+        method: One of `METHODS`, described in `languages.estimate.Estimate`.
         unit: "nats", "ratio", "probability", "seconds", "calls" …
         by: The algorithm that found it, such as "gap recursion"; empty where there is but one.
     """

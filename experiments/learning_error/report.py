@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.report import aligned, format_value
+from experiments.harness.rows import BRACKETS
 
 if TYPE_CHECKING:
     import pandas
@@ -93,7 +94,7 @@ def _enumerated(table: pandas.DataFrame) -> str:
     rows = table[table["metric"].isin(["kl", "ser", "epsilon_learning_mean"])]
     for row in rows.to_dict("records"):
         name = "ε mean" if row["metric"] == "epsilon_learning_mean" else f"{str(row['metric']).upper()} {row['source']}"
-        text = f"≤ {row['high']:.5f}" if row["method"] == "bound" else f"{row['value']:.5f}"
+        text = f"≤ {row['high']:.5f}" if row["method"] in BRACKETS else f"{row['value']:.5f}"
         lines.setdefault((str(row["training_tokens"]), str(row["steps"])), {})[name] = text
     columns = ["ε mean", *(f"KL {name}" for name in SOURCES["ter_increase"])]
     columns += [f"SER {name}" for name in SOURCES["ser"] if name != "reweighted"]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.harness.rows import BRACKETS
+
 if TYPE_CHECKING:
     import pandas
 
@@ -31,7 +33,7 @@ def compared(
         law: Column `law`.
     """
     rows = table[(table["metric"] == metric) & (table["law"] == law)]
-    rows = rows[~((rows["method"] == "bound") & ~np.isfinite(rows["value"]))]
+    rows = rows[~(rows["method"].isin(BRACKETS) & ~np.isfinite(rows["value"]))]
     curve = rows[(rows["group"] == "reference") & (rows["sampler"] == reference)]
     rows = rows[rows["group"] != "reference"].copy()
     for name in ("ratio", "ratio_low", "ratio_high"):

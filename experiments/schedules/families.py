@@ -23,7 +23,7 @@ import numpy as np
 from experiments.schedules.curves import ScheduleCurves, Weights
 from languages import Estimate, Language
 from languages.information import is_first_order
-from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes
+from mdmtheory.bounds import dual_total_correlation_sizes, total_correlation_sizes
 from mdmtheory.diffusion.schedules import schedule_from
 from mdmtheory.exact import markov, optimal
 from mdmtheory.exact.optimal import Curve

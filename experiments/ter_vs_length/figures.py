@@ -16,6 +16,7 @@ from experiments.harness.figures import (
     looks,
     new_figure,
 )
+from experiments.harness.rows import BRACKETS
 from experiments.harness.tables import scaled
 from experiments.shared.look import common_legend, handles_of, percent_values, same_heights, save
 from experiments.shared.published import STEPS
@@ -142,13 +143,13 @@ def _draw_law(axes: Axes, table: pandas.DataFrame, law: str, look: dict[str, Any
     rows = table[(table["metric"] == "ter_increase") & (table["law"] == law)]
     rows = scaled(rows, 100)
     label = f"{law} law"
-    for method in ("exact", "extrapolated", "monte-carlo", "bound"):
+    for method in ("exact", "extrapolated", "monte-carlo", *BRACKETS):
         part = rows[(rows["method"] == method) & (rows["value"] < float("inf"))].copy()
         if method == "monte-carlo":
             part = part[part["low"] > 0]  # an interval that reaches zero has no place on a logarithmic axis
         bracket = "marginal law: bracket −ln(1 − SER) … path law (ends as known, or 95 %)"
-        draw_estimates(axes, part, label=bracket if method == "bound" else label, **look)
-        if method != "bound":
+        draw_estimates(axes, part, label=bracket if method in BRACKETS else label, **look)
+        if method not in BRACKETS:
             part = part.sort_values("steps")
             axes.plot(part["steps"].astype(float), part["value"], color=look["color"], linewidth=0.6)
     first = series(table).get(law)

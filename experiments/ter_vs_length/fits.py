@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from experiments.harness.rows import BRACKETS
 from experiments.ter_vs_length.cells import FIRST_ORDER
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def series(table: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
     A bracket is not a number: where there is nothing else, the marginal law is its first-order law. Estimates whose
     interval does not settle the number to a factor of two are left out.
     """
-    numbers = table[table["method"] != "bound"]
+    numbers = table[~table["method"].isin(BRACKETS)]
     increase = numbers[numbers["metric"] == "ter_increase"]
     parts = {"paper": increase[increase["method"] == "published"]}
     for law in LAWS:

@@ -1,8 +1,10 @@
 """The theorem ledger: published and derived statements held against exact numbers."""
 
-from mdmtheory.bounds.entry import Comparison, Entry, Verdict, claimed
+from mdmtheory.bounds.comparison import Comparison, claimed
+from mdmtheory.bounds.entries.correlation_sizes import dual_total_correlation_sizes, total_correlation_sizes
+from mdmtheory.bounds.entry import Entry
 from mdmtheory.bounds.ledger import LEDGER, run_ledger
-from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes
+from mdmtheory.bounds.verdict import Verdict
 
 __all__ = [
     "LEDGER",

@@ -10,16 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from languages import Language
-from mdmtheory.bounds.bernoulli import BernoulliExact, LinearBernoulli, SqrtRule, Ugc
-from mdmtheory.bounds.conflicts import ConflictLaw, Exponent
-from mdmtheory.bounds.entry import Entry, Verdict
-from mdmtheory.bounds.feng import FengSerLower, FengSerUpper, FengTer
-from mdmtheory.bounds.hidden import DmitrievMask, HmmDtc
-from mdmtheory.bounds.kernels import LooUniform, RemdmMarginals, TweedieIsAncestral
-from mdmtheory.bounds.laws import Fhs, PathOverMarginal, SerKl
-from mdmtheory.bounds.policies import ConfidenceCost, FastDllm, WenAdaptive, WenBisection, WenScan
-from mdmtheory.bounds.single_precision import Gumbel32
-from mdmtheory.bounds.total_correlation import CclDtc, CclExact, CclTc, LiCai
+from mdmtheory.bounds.entries.bernoulli_exact import BernoulliExact
+from mdmtheory.bounds.entries.ccl_exact import CclExact
+from mdmtheory.bounds.entries.ccl_schedules import CclDtc, CclTc
+from mdmtheory.bounds.entries.confidence_cost import ConfidenceCost
+from mdmtheory.bounds.entries.conflict_law import ConflictLaw
+from mdmtheory.bounds.entries.dmitriev_mask import DmitrievMask
+from mdmtheory.bounds.entries.exponent import Exponent
+from mdmtheory.bounds.entries.fast_dllm import FastDllm
+from mdmtheory.bounds.entries.feng_ser_lower import FengSerLower
+from mdmtheory.bounds.entries.feng_ser_upper import FengSerUpper
+from mdmtheory.bounds.entries.feng_ter import FengTer
+from mdmtheory.bounds.entries.fhs import Fhs
+from mdmtheory.bounds.entries.gumbel32 import Gumbel32
+from mdmtheory.bounds.entries.hmm_dtc import HmmDtc
+from mdmtheory.bounds.entries.li_cai import LiCai
+from mdmtheory.bounds.entries.linear_bernoulli import LinearBernoulli
+from mdmtheory.bounds.entries.loo_uniform import LooUniform
+from mdmtheory.bounds.entries.path_over_marginal import PathOverMarginal
+from mdmtheory.bounds.entries.remdm_marginals import RemdmMarginals
+from mdmtheory.bounds.entries.ser_kl import SerKl
+from mdmtheory.bounds.entries.sqrt_rule import SqrtRule
+from mdmtheory.bounds.entries.tweedie_is_ancestral import TweedieIsAncestral
+from mdmtheory.bounds.entries.ugc import Ugc
+from mdmtheory.bounds.entries.wen_adaptive import WenAdaptive
+from mdmtheory.bounds.entries.wen_bisection import WenBisection
+from mdmtheory.bounds.entries.wen_scan import WenScan
+from mdmtheory.bounds.entry import Entry
+from mdmtheory.bounds.verdict import Verdict
 
 ENTRIES: tuple[Entry, ...] = (
     FengTer(),

@@ -47,6 +47,11 @@ class Oracle(LanguageDenoiser):
         return log_probs
 
     @property
+    def called(self) -> str:
+        """See `Traits`."""
+        return "oracle"
+
+    @property
     def queries(self) -> int:
         """How many conditionals of hidden positions were asked for."""
         return int(self._tally[0])

@@ -49,6 +49,11 @@ class PerturbedOracle(Oracle):
         self.kind = kind
         super().__init__(language)
 
+    @property
+    def called(self) -> str:
+        """See `Traits`."""
+        return f"oracle with {self.kind} of {self.epsilon:.4g}"
+
     @torch.no_grad()
     def __call__(
         self,

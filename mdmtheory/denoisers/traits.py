@@ -18,12 +18,14 @@ class Traits(NamedTuple):
         takes_given: Whether it takes `given`, (B, L) bool, the tokens that are known to be free of noise.
         leave_one_out: Whether it answers the law of x_0^i given the noisy tokens at all other positions, rather than
             the posterior.
+        called: What it is called where its language is named beside it; None: by its repr.
     """
 
     noise: Noise | None = None
     reads_time: bool = True
     takes_given: bool = False
     leave_one_out: bool = False
+    called: str | None = None
 
 
 def traits_of(denoiser: Denoiser) -> Traits:

@@ -40,7 +40,7 @@ def first_order(exact: Estimate, leak: Estimate) -> Estimate:
 
 def kl_bound(kl: Estimate) -> Estimate:
     """SER ≤ 1 − e^(−KL); where the KL was estimated, with its confidence."""
-    return Estimate.bracket(0.0, -math.expm1(-kl.high), law="marginal", unit="probability")
+    return Estimate.bracket(0.0, -math.expm1(-kl.high), of=[kl], law="marginal", unit="probability")
 
 
 def reweighted(possible: torch.Tensor, log_weights: torch.Tensor, exact: Estimate | None) -> Estimate | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 from languages.estimate import Estimate
@@ -19,12 +18,10 @@ def marginal_kl_bracket(sequence_error_rate: Estimate, path_kl: Estimate) -> Est
         path_kl: Path KL of the same sampler, nats.
 
     Returns:
-        The bracket, its value the upper end. Method "bound": certain where both sides are, else with the confidence of
-        their intervals; "extrapolated" where a side is.
+        The bracket, its value the upper end. Method "bound" where both sides are certain, "estimated-bound" where one
+        was sampled, else "extrapolated" where one was.
     """
     ser = max(0.0, sequence_error_rate.low)
     low = math.inf if ser >= 1 else -math.log1p(-ser)
-    bracket = Estimate.bracket(min(low, path_kl.high), path_kl.high, law="marginal", unit="nats")
-    if "extrapolated" in (sequence_error_rate.method, path_kl.method):
-        return dataclasses.replace(bracket, method="extrapolated")
-    return bracket
+    sides = sequence_error_rate, path_kl
+    return Estimate.bracket(min(low, path_kl.high), path_kl.high, of=sides, law="marginal", unit="nats")

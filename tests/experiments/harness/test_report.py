@@ -29,6 +29,7 @@ from experiments.harness.tables import frame_of
         (0.3, 0.0, 0.3, "bound", "≤ 0.3"),
         (0.3, 0.1, 0.3, "bound", "[0.1, 0.3]"),
         (math.inf, 0.1, math.inf, "bound", "≥ 0.1"),
+        (0.3, 0.0, 0.3, "estimated-bound", "≤ 0.3"),
     ],
 )
 def test_numbers_are_shown_as_far_as_they_are_known(value, low, high, method, text):

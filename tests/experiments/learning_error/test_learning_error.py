@@ -94,7 +94,7 @@ def test_sequence_errors_are_bounded_and_foretold(smoke):
     for n in SMOKE.steps:
         rows = of(smoke[1], "ser", steps=n).set_index("source")
         assert rows.loc["bound", "high"] > rows.loc["measured", "low"]
-        assert rows.loc["bound", "method"] == "bound"
+        assert rows.loc["bound", "method"] == "estimated-bound"
         assert rows.loc["measured", "low"] - 0.2 < rows.loc["first order", "value"] < rows.loc["measured", "high"] + 0.2
         assert rows.loc["first order", "value"] > rows.loc["exact denoiser", "value"]
 

@@ -21,16 +21,14 @@ from experiments.ledger.experiment import cells
 from experiments.ledger.figures import LOOKS, LOWEST, NAMES
 from experiments.ledger.report import ledger_report, sides, violations
 from languages import Estimate
-from mdmtheory.bounds import LEDGER, Comparison, Entry
-from mdmtheory.bounds.entry import claimed
+from mdmtheory.bounds import LEDGER, Comparison, Entry, claimed
 
 ROOT = Path(__file__).parents[3]
 PLANTED = """
 from collections.abc import Iterator
 
 from languages import Estimate
-from mdmtheory.bounds import LEDGER, Comparison, Entry
-from mdmtheory.bounds.entry import claimed
+from mdmtheory.bounds import LEDGER, Comparison, Entry, claimed
 
 
 class Planted(Entry):

@@ -114,7 +114,7 @@ def test_long_sequences_are_exact_where_a_calculator_serves(smoke):
     kernel = only(table, CHAIN, LONG, "forward-backward", "ser", "marginal", 6)
     assert kernel["method"] == "monte-carlo"
     bound = only(table, CHAIN, LONG, "forward-backward", "kl", "marginal", 6)
-    assert bound["method"] == "bound"
+    assert bound["method"] == "estimated-bound"
     assert bound["low"] == pytest.approx(-math.log1p(-kernel["low"]))
     assert bound["high"] == math.inf
 
@@ -140,9 +140,9 @@ def test_estimates_agree_with_enumeration(monkeypatch):
                 exact["kl", "path"] = enumeration.path_kl(Oracle(language), language, 5, sampler).value
             if row.metric == "network_calls":
                 continue
-            assert row.method == ("bound" if row.law == "marginal" and row.metric != "ser" else "monte-carlo")
+            assert row.method == ("estimated-bound" if row.law == "marginal" and row.metric != "ser" else "monte-carlo")
             low, high = 2 * row.low - row.value, 2 * row.high - row.value
-            if row.method == "bound":
+            if row.method == "estimated-bound":
                 low, high = 0.8 * row.low, 1.2 * row.high
             assert low <= exact[row.metric, row.law] <= high, (setting.name, row)
 

@@ -20,7 +20,7 @@ from experiments.schedules.families import ScheduleFamilies, longest_within
 from experiments.schedules.figures import NAMES
 from languages import language_from
 from languages.information import conflict_curve, information_curve
-from mdmtheory.bounds.total_correlation import dual_total_correlation_sizes, total_correlation_sizes
+from mdmtheory.bounds import dual_total_correlation_sizes, total_correlation_sizes
 from mdmtheory.exact import enumeration, markov, path
 from mdmtheory.exact.optimal import best_sizes
 from mdmtheory.samplers.schemes import Bernoulli, FixedSizes

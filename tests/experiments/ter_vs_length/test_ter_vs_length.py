@@ -85,7 +85,7 @@ def test_sampled_laws_hold_the_exact_ones(brute):
     rows = rows_of(SampledLawsCell(SMALL, "", 4, 0, (2,), 512, (2,), 4096))
     marginal, generative = expected_increases(brute)
     increase = rows[rows["metric"] == "ter_increase"]
-    (bracket,) = increase[increase["method"] == "bound"].itertuples()
+    (bracket,) = increase[increase["method"] == "estimated-bound"].itertuples()
     assert 0 < bracket.low <= marginal <= bracket.high
     (found,) = increase[increase["law"] == "generative"].itertuples()
     assert abs(found.value - generative) <= 3 * (found.high - found.value)

@@ -15,8 +15,8 @@ from reference.small_languages import random_language, random_reveal, random_siz
 from languages import HMMLanguage, copy_pairs, information, language_from, random_ngram
 from languages.constructions import random_walk
 from mdmtheory.bounds import LEDGER, dual_total_correlation_sizes, run_ledger, total_correlation_sizes
-from mdmtheory.bounds.feng import Harmless, agreement, surest_law
-from mdmtheory.bounds.policies import _block_kl
+from mdmtheory.bounds.entries.harmless import Harmless, agreement, surest_law
+from mdmtheory.bounds.entries.wen_scan import _block_kl
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Factor, Margin, Threshold

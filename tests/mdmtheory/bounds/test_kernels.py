@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from languages import NGramLanguage, language_from, random_ngram
-from mdmtheory.bounds import LEDGER, single_precision
-from mdmtheory.bounds import kernels as rows
+from mdmtheory.bounds import LEDGER
+from mdmtheory.bounds.entries import gumbel32, loo_uniform, tweedie_is_ancestral
 from mdmtheory.samplers.kernels import ReMDMRescale
 
 CHAIN = random_ngram(2, 3, seed=0, prune_below=0.2)
@@ -30,7 +30,7 @@ def test_gumbel32_is_what_torch_does():
     generator = torch.Generator().manual_seed(0)
     token, rivals = torch.rand(2, draws, generator=generator)
     wins = (-token.log() / chance < -rivals.log() / (1 - chance)).double().mean()
-    exact = float(single_precision._single_precision_chance(chance))
+    exact = float(gumbel32._single_precision_chance(chance))
     assert float(wins) == pytest.approx(exact, abs=5 * math.sqrt(exact / draws))
     assert bool(((token.double() * 2**24) % 1 == 0).all())
 
@@ -50,7 +50,7 @@ def test_loo_uniform_on_the_chain_of_the_theory():
 
 def test_loo_uniform_with_an_ordinary_denoiser_does_not_converge(monkeypatch):
     """The plug-in bridge is biased: with p(x_0 | x_t) in place of the leave-one-out law the row is red."""
-    monkeypatch.setattr(rows, "UniformOracle", lambda language, leave_one_out: rows_oracle(language))
+    monkeypatch.setattr(loo_uniform, "UniformOracle", lambda language, leave_one_out: rows_oracle(language))
     assert LEDGER["loo-uniform"].check(CHAIN, 3, steps=(8, 16, 32)).holds is False
 
 
@@ -61,8 +61,8 @@ def rows_oracle(language):
 
 
 def test_loo_uniform_a_sampler_that_stops_short(monkeypatch):
-    right = rows.LeaveOneOut
-    monkeypatch.setattr(rows, "LeaveOneOut", lambda process, n, **options: right(process, 4, **options))
+    right = loo_uniform.LeaveOneOut
+    monkeypatch.setattr(loo_uniform, "LeaveOneOut", lambda process, n, **options: right(process, 4, **options))
     assert LEDGER["loo-uniform"].check(CHAIN, 3).violated[0].what == "order of the KL, leave-one-out"
 
 
@@ -76,13 +76,13 @@ def test_remasking_on_hard_zeros_is_slower_than_one_over_n():
 
 @pytest.mark.parametrize("name", ["tweedie_law", "euler_law"])
 def test_a_wrong_step_is_found(monkeypatch, name):
-    right = getattr(rows, name)
+    right = getattr(tweedie_is_ancestral, name)
 
     def wrong(*arguments):
         law = right(*arguments) ** (1 + 1e-6)
         return law / law.sum(-1, keepdim=True)
 
-    monkeypatch.setattr(rows, name, wrong)
+    monkeypatch.setattr(tweedie_is_ancestral, name, wrong)
     assert LEDGER["tweedie-is-ancestral"].check(CHAIN, 3).holds is False
 
 

@@ -11,7 +11,10 @@ import pytest
 
 from languages import Estimate, language_from
 from mdmtheory.bounds import LEDGER, Comparison, Verdict, run_ledger
-from mdmtheory.bounds.entry import Kind, Trust, claimed, extrapolated, measured_order
+from mdmtheory.bounds.comparison import claimed
+from mdmtheory.bounds.convergence import extrapolated, measured_order
+from mdmtheory.bounds.entry import Trust
+from mdmtheory.bounds.verdict import Kind
 
 ROWS = {
     "feng-ter": "bound",

@@ -127,8 +127,9 @@ def test_the_network_denoiser_is_loaded_when_asked_for():
 
 def test_a_denoiser_says_what_samplers_must_know_of_it():
     language = LANGUAGES["2-gram"]
-    masked = Traits(noise="absorbing", reads_time=False)
-    assert traits_of(Oracle(language)) == traits_of(PerturbedOracle(language, 0.1)) == masked
+    masked = Traits(noise="absorbing", reads_time=False, called="oracle")
+    assert traits_of(Oracle(language)) == masked
+    assert traits_of(PerturbedOracle(language, 0.1)) == masked._replace(called="oracle with leak of 0.1")
     for leave_one_out in (False, True):
         said = traits_of(UniformOracle(language, leave_one_out=leave_one_out))
         assert said == Traits(noise="uniform", takes_given=True, leave_one_out=leave_one_out)

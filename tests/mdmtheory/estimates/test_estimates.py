@@ -129,7 +129,7 @@ def test_sequence_error_of_copy_pairs_has_its_closed_form():
     bracket = marginal_kl_bracket(estimate, Estimate.exact(float(kl), law="path", unit="nats"))
     truth = -3 * math.log(1 - 0.75 * float((weights**2).sum()))  # for this language marginal KL = −ln(1 − SER)
     assert bracket.low <= truth <= bracket.high
-    assert bracket.method == "bound"
+    assert bracket.method == "estimated-bound"
 
 
 def test_generative_ter_is_judged_by_the_parent_and_infinite_without_one():

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from languages import Estimate, Language
-from languages.information import InformationCurve, information_curve
-from mdmtheory.denoisers import Denoiser, Oracle, PerturbedOracle
-from mdmtheory.exact import enumeration
+from languages.information import InformationCurve, information_curve, is_first_order
+from mdmtheory.bounds.entry import Entry
+from mdmtheory.denoisers import Denoiser, Oracle, traits_of
+from mdmtheory.exact import enumeration, path
 from mdmtheory.samplers.policies import Policy
-from mdmtheory.samplers.schemes import Scheme
+from mdmtheory.samplers.schemes import Bernoulli, Scheme
 
 SMALL_CHAIN = "2-gram:vocab=3,seed=0,prune=0.2"
 SMALL_HMM = "hmm:states=3,vocab=3,seed=5,prune=0.3,concentration=1"
 """Languages on which several entries are checked by enumeration."""
+MOST_STEPS = 1 << 15
+"""Most steps that a bound may ask for before its instance is refused."""
 _MOST_NODES = 64
 """Gauss nodes an interval; exact for polynomials of degree 127."""
 
@@ -26,10 +32,9 @@ def describe(language: Language, length: int, *more: object) -> str:
 
 
 def _word(part: object) -> str:
-    if part is None or isinstance(part, Oracle):
-        wrong = isinstance(part, PerturbedOracle)
-        return f"oracle with {part.kind} of {part.epsilon:.4g}" if wrong else "oracle"  # type: ignore[union-attr]
-    return part if isinstance(part, str) else repr(part)
+    if part is None or isinstance(part, str):
+        return part or "oracle"
+    return (isinstance(part, Denoiser) and traits_of(part).called) or repr(part)
 
 
 def curve_of(language: Language, length: int) -> InformationCurve:
@@ -88,3 +93,25 @@ def enumerated_path_kl(
 ) -> Estimate:
     """Path KL by enumeration, of the exact denoiser unless another one is given."""
     return enumeration.path_kl(denoiser or Oracle(language), language, length, sampler)
+
+
+def bernoulli_instances(language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+    """Uniform steps, few and many where it can be done without enumeration, and uneven ones."""
+    for count in (4, 32) if is_first_order(language) else (4,):
+        yield {"language": language, "length": length, "reveal": [1 / count] * count}
+    yield {"language": language, "length": length, "reveal": [0.1, 0.2, 0.3, 0.4]}
+
+
+def bernoulli_path_kl(entry: Entry, language: Language, length: int, scheme: Bernoulli) -> Estimate:
+    """Path KL of the exact denoiser by enumeration, or by the formula of a first-order chain."""
+    if affordable(language, length) and language.vocab_size**length <= 1 << 12:
+        return enumerated_path_kl(language, length, scheme)
+    entry.require(is_first_order(language), f"{language.name} at L={length} is neither small nor a first-order chain")
+    return Estimate.exact(path.path_kl(language, length, scheme.reveal), law="path", unit="nats")  # type: ignore[arg-type]
+
+
+def fixed_size_instances(language: Language, length: int) -> Iterator[Mapping[str, Any]]:
+    """Two steps, and steps of two positions."""
+    for size in (-(-length // 2), 2):
+        sizes = [min(size, length - done) for done in range(0, length, size)]
+        yield {"language": language, "length": length, "sizes": sizes}

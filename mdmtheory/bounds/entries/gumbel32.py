@@ -11,7 +11,9 @@ from torch import Tensor
 
 from languages import Estimate
 from languages.checks import check_count
-from mdmtheory.bounds.entry import Comparison, Entry, Verdict
+from mdmtheory.bounds.comparison import Comparison
+from mdmtheory.bounds.entry import Entry
+from mdmtheory.bounds.verdict import Verdict
 
 
 class Gumbel32(Entry):

@@ -1,4 +1,4 @@
-"""The marginal law to first order: the conflict curve, and the exponent of long sequences."""
+"""The marginal law to first order: the conflict curve."""
 
 from __future__ import annotations
 
@@ -13,27 +13,17 @@ from numpy.typing import NDArray
 from languages import Estimate, Language, language_from
 from languages.checks import check_count
 from languages.information import ConflictCurve, conflict_curve, is_first_order
-from mdmtheory.bounds.entry import (
-    ORDER_TOLERANCE,
-    Comparison,
-    Entry,
-    Verdict,
-    claimed,
-    extrapolated,
-    limiting,
-    measured_order,
-)
-from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, pieces
+from mdmtheory.bounds.comparison import Comparison, claimed
+from mdmtheory.bounds.convergence import LIMIT_TOLERANCE, ORDER_TOLERANCE, extrapolated, limiting, measured_order
+from mdmtheory.bounds.entry import Entry
+from mdmtheory.bounds.inequality_sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, pieces
+from mdmtheory.bounds.verdict import Verdict
 from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules.reveals import revealed_before
 from mdmtheory.exact import enumeration, markov
-from mdmtheory.exact.asymptotics import conflict_rate, first_order_sequence_error_rate
+from mdmtheory.exact.asymptotics import first_order_sequence_error_rate
 from mdmtheory.exact.optimal import density_reveal, lowest_sequence_error_reveal
 from mdmtheory.samplers.schemes import Bernoulli
-
-LIMIT_TOLERANCE = 1e-3
-"""How far a limit extrapolated from N, 2N and 4N steps may be off: its own error is O(1/N³)."""
-
 
 MOST_ERRORS = 0.2
 """Largest SER at N steps from which limits are extrapolated; beyond it N is few."""
@@ -128,61 +118,6 @@ class ConflictLaw(Entry):
         )
         few = math.ceil(conflict_curve(language, length).integral / MOST_ERRORS)
         yield {"language": language, "length": length, "steps": max(16, few)}
-
-
-class Exponent(Entry):
-    """For long sequences the chance of a correct one falls with every token by a factor that N steps bring to one."""
-
-    id = "exponent"
-    statement = "irreducible aperiodic first-order chain, uniform steps: -ln lambda_N = kappa/N + O(1/N^2)"
-    citation = "derived here"
-    trust = ("D",)
-    kind = "rate"
-    assumptions = "an irreducible aperiodic first-order chain that mixes within some hundred tokens, kappa > 0"
-
-    def check(self, language: Language, *, steps: int = 32) -> Verdict:
-        """The exponent of the gap recursion at N, 2N, 4N steps against κ from conflicts in gaps of a stationary chain.
-
-        Args:
-            language: The chain.
-            steps: N.
-        """
-        self.require(is_first_order(language), f"{language.name} is no first-order chain")
-        try:
-            kappa = conflict_rate(language).kappa()
-        except ValueError as error:
-            self.require(False, str(error))
-        self.require(kappa > 0, f"no two tokens of {language.name} contradict each other")
-        counts = [check_count("steps", steps) * 2**k for k in range(3)]
-        exponents = [markov.error_exponent(language, np.full(count, 1 / count)) for count in counts]
-        rest = [found.value - kappa / count for found, count in zip(exponents, counts, strict=True)]
-        limit = extrapolated([found.value * count for found, count in zip(exponents, counts, strict=True)])
-        # What the extrapolation in length leaves open, magnified by N and by the extrapolation in N.
-        open_ends = 2 * max(count * (found.high - found.low) for found, count in zip(exponents, counts, strict=True))
-        parts = (
-            Comparison(
-                "order of the rest",
-                limiting(measured_order(rest), unit="order"),
-                ">=",
-                claimed(2 - ORDER_TOLERANCE, unit="order"),
-            ),
-            Comparison(
-                "limit of N exponent",
-                Estimate(limit, limit - open_ends, limit + open_ends, "extrapolated", "marginal", "nats"),
-                "==",
-                Estimate.exact(kappa, law="marginal", unit="nats"),
-                tolerance=LIMIT_TOLERANCE * min(1.0, kappa),
-            ),
-        )
-        notes = [f"kappa = {kappa:.6g}: about {kappa / math.log(2):.3g} L steps for SER 1/2"]
-        return self.verdict(f"{language.name}, N={counts}", *parts, notes=notes)
-
-    def instances(self) -> Iterator[Mapping[str, Any]]:
-        yield {"language": language_from("2-gram:vocab=3,seed=1,prune=0.15")}
-        yield {"language": language_from("2-gram:vocab=4,seed=3,prune=0.1")}
-
-    def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
-        yield {"language": language}
 
 
 def _middle_formula(curve: ConflictCurve, ser_of: Callable[[NDArray[np.float64]], float], counts: list[int]) -> str:

@@ -1,0 +1,1 @@
+"""One file an entry of the ledger, named by its id."""
