@@ -165,7 +165,7 @@ class Limited(ModelCell):
 
     def training(self) -> TrainingConfig:
         """The recipe, cut."""
-        return dataclasses.replace(super().training(), time_limit_seconds=self.training_seconds)
+        return super().training().changed(time_limit_seconds=self.training_seconds)
 
 
 @contextlib.contextmanager

@@ -49,10 +49,9 @@ class TrainingStepsCell(SectionCell):
         from languages import Estimate
         from mdmtheory.networks.operations import BACKWARD, forward_operations
         from mdmtheory.training.engine import make_engine
-        from mdmtheory.training.objective import training_losses
 
         config = self._config()
-        network = config.network(self.vocab_size)
+        network = config.transformer(self.vocab_size)
         limit = limits(self.device).product.high  # before the meter of memory starts
         limits.cache_clear()
         fresh_meter(self.device)
@@ -62,8 +61,8 @@ class TrainingStepsCell(SectionCell):
         engine.call.train()
 
         def step() -> None:
-            loss = training_losses(engine.call, tokens, config, self.vocab_size, generator).mean()
-            engine.step(loss, config.learning_rate, config.gradient_clip)
+            loss = config.objective.losses(engine.call, tokens, self.vocab_size, generator).mean()
+            engine.step(loss, config.optimizer.learning_rate, config.optimizer.gradient_clip)
 
         started = time.perf_counter()
         first = seconds_of(step, self.device, repeats=1, warm_up=0)
@@ -89,15 +88,17 @@ class TrainingStepsCell(SectionCell):
         return [*rows, self.row(whole, "seconds", what, **places)]
 
     def _config(self) -> TrainingConfig:
-        from mdmtheory.training import TrainingConfig
+        from mdmtheory.training import MDM, DeviceConfig, NetworkConfig, TrainingConfig
 
         return TrainingConfig(
             steps=1,
-            size=self.size,
+            objective=MDM(skew=1.0),
             batch_size=self.batch,
-            skew=1.0,
             held_out=0,
-            compile=self.backend or None,
-            accelerator="cpu" if self.device == "cpu" else "cuda",
-            precision="bf16-mixed",
+            network=NetworkConfig(self.size),
+            device=DeviceConfig(
+                accelerator="cpu" if self.device == "cpu" else "cuda",
+                precision="bf16-mixed",
+                compile=self.backend or None,
+            ),
         )

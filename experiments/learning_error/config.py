@@ -79,7 +79,7 @@ class Config(SyntheticConfig):
                 f"small_language must not be among the others at the same length, got {self.small_language}"
             )
         for width, depth, steps in (*self.networks(), *self.small_networks()):
-            network_training(self.recipe, width, depth, steps).network(vocab_size=2)
+            network_training(self.recipe, width, depth, steps).transformer(vocab_size=2)
 
     @property
     def base(self) -> Network:

@@ -56,8 +56,7 @@ class NetworkCell(LanguageCell):
     @property
     def training(self) -> TrainingConfig:
         """The recipe with this cell's network, number of steps, seed and device."""
-        return dataclasses.replace(
-            network_training(self.recipe, self.width, self.depth, self.training_steps),
+        return network_training(self.recipe, self.width, self.depth, self.training_steps).changed(
             seed=self.random_seed,
             accelerator="cpu" if self.device == "cpu" else "auto",
         )
@@ -68,8 +67,8 @@ class NetworkCell(LanguageCell):
         from mdmtheory.training import train
 
         config = self.training
-        if config.checkpoint_every is not None:
-            config = dataclasses.replace(config, checkpoint_dir=str(workdir))
+        if config.run.checkpoint_every is not None:
+            config = config.changed(checkpoint_dir=str(workdir))
         result = train(language, self.length, config, progress=False if self.device == "cpu" else None, optimum=0.0)
         assert isinstance(result.model, NetworkDenoiser)
         return result.model

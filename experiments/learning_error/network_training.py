@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,11 +22,9 @@ def network_training(name: str, width: int, depth: int, steps: int) -> TrainingC
     """
     from mdmtheory.training.recipes import recipe
 
-    return dataclasses.replace(
-        recipe(name, "mdm"),
+    return recipe(name, "mdm").changed(
         steps=steps,
-        epochs=None,
-        data="on-the-fly",
+        corpus=None,  # fresh sequences
         hidden_size=width,
         num_layers=depth,
         num_heads=max(1, width // 16),

@@ -62,10 +62,9 @@ class ModelCell(LanguageCell):
         from mdmtheory.training import train
 
         config = self.training()
-        config = dataclasses.replace(
-            config,
+        config = config.changed(
             seed=self.random_seed,
-            checkpoint_dir=str(workdir) if config.checkpoint_every is not None else None,
+            checkpoint_dir=str(workdir) if config.run.checkpoint_every is not None else None,
             accelerator="cpu" if self.device == "cpu" else "auto",
         )
         # On CPU cores cells train side by side, and their bars would write over each other.
@@ -149,14 +148,13 @@ class ModelCell(LanguageCell):
 
         rounds = sum(min(n, self.length) for n in self.steps) or self.length
         sampling = 5.0 + rounds * self.sequences * self.length * (2e-6 if self.device == "cpu" else 1e-8)
-        kind = training_config(self.recipe, self.kind).kind
+        kind: Literal["mdm", "ar"] = "ar" if self.kind == "ar" else "mdm"
         return sampling + estimated_seconds(self.recipe, kind, self.length, on_cpu=self.device == "cpu")
 
     def estimated_bytes(self) -> float:
         """Memory of torch, the network with its optimizer, and a fixed corpus of one byte a token if there is one."""
-        config = training_config(self.recipe, self.kind)
-        corpus = config.num_sequences * self.length if config.data == "fixed" else 0
-        return 1.0e9 + corpus
+        corpus = training_config(self.recipe, self.kind).corpus
+        return 1.0e9 + (0 if corpus is None else corpus.num_sequences * self.length)
 
 
 def training_config(name: str, network: Network) -> TrainingConfig:

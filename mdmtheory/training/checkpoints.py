@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -13,17 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from languages.language import Language
 from mdmtheory.networks.weights import read_tensors, write_tensors
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.ema import ExponentialMovingAverage
+from mdmtheory.training.identity import flat_settings
 
 FILE_NAME = "checkpoint.safetensors"
 FORMAT = 1
-
-_FREE = ("checkpoint_every", "checkpoint_dir", "time_limit_seconds", "log_every", "accelerator", "devices", "strategy",
-         "precision", "compile")  # fmt: skip
-"""Fields of the config that may differ between a checkpoint and the run that goes on from it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +49,6 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise ValueError(f"checkpoint_dir {path} cannot be written to: {error}") from error
     return path / FILE_NAME
-
-
-def run_identity(language: Language, length: int, config: TrainingConfig) -> dict[str, Any]:
-    """What makes two runs the same run: language, length and every setting that changes the result."""
-    fields = {name: value for name, value in dataclasses.asdict(config).items() if name not in _FREE}
-    generator = torch.Generator(device=language.device).manual_seed(0)
-    sample = language.sample(16, 64, generator=generator).cpu().numpy().tobytes()
-    fields["language"] = f"{type(language).__name__} {hashlib.blake2b(sample, digest_size=8).hexdigest()}"
-    fields["length"] = length
-    return json.loads(json.dumps(fields))
 
 
 def save_checkpoint(
@@ -129,7 +113,7 @@ def load_checkpoint(
     if header.get("kind") != "checkpoint" or header.get("format") != FORMAT:
         raise ValueError(f"cannot read {path} as a checkpoint: it holds {header.get('kind', 'something else')!r}")
     # A setting that did not exist yet when the file was written had the effect that its default has now.
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
+    defaults = flat_settings(TrainingConfig(steps=1))
     for name, wanted in identity.items():
         found = header["run"].get(name, defaults.get(name))
         if found != wanted:

@@ -36,7 +36,7 @@ def source_from(language: Language, length: int, config: TrainingConfig, rank: i
     """
     if config.batch_size % world:
         raise ValueError(f"batch_size must be a multiple of the {world} processes, got {config.batch_size}")
-    if config.data == "fixed":
+    if config.corpus is not None:
         return FixedSequences(language, length, config, rank, world)
     return FreshSequences(language, length, config, rank, world)
 
@@ -73,7 +73,8 @@ class FixedSequences:
     def __init__(self, language: Language, length: int, config: TrainingConfig, rank: int, world: int) -> None:
         self._config, self._rank = config, rank
         self._local = config.batch_size // world
-        corpus = generate(language, config.num_sequences, length, config.seed, Stream.SEQUENCES)
+        assert config.corpus is not None
+        corpus = generate(language, config.corpus.num_sequences, length, config.seed, Stream.SEQUENCES)
         self._held_out = corpus[: config.held_out]
         self._training = corpus[config.held_out :]
         self._epoch = -1

@@ -77,22 +77,23 @@ def make_engine(config: TrainingConfig, network: TransformerConfig) -> Engine:
     """
     from lightning.fabric import Fabric
 
-    precision = config.precision
+    device = config.device
+    precision = device.precision
     if precision == "auto":
-        on_gpu = config.accelerator in ("cuda", "gpu", "auto") and torch.cuda.is_available()
+        on_gpu = device.accelerator in ("cuda", "gpu", "auto") and torch.cuda.is_available()
         precision = "bf16-mixed" if on_gpu else "32-true"
     fabric = Fabric(
-        accelerator=config.accelerator, devices=config.devices, strategy=config.strategy, precision=precision
+        accelerator=device.accelerator, devices=device.devices, strategy=device.strategy, precision=precision
     )
     fabric.launch()
     module = fresh_network(network, stream_seed(config.seed, Stream.WEIGHTS))
-    if config.compile is not None:
+    if device.compile is not None:
         for block in list(module.blocks)[:-1]:
-            block.compile(backend=config.compile)
+            block.compile(backend=device.compile)
     call = fabric.setup_module(module)
     # The wrapped module, for DDP's and FSDP's own parameters and names; `call.module` is what was wrapped.
     model = call._forward_module
     # Parameters of a sharded module exist only now, so the optimizer is made last.
-    optimizer = make_optimizer(call, config)
+    optimizer = make_optimizer(call, config.optimizer)
     stepper = fabric.setup_optimizers(optimizer)
-    return Engine(fabric, call, model, optimizer, ExponentialMovingAverage(model, config.ema_decay), stepper)
+    return Engine(fabric, call, model, optimizer, ExponentialMovingAverage(model, config.optimizer.ema_decay), stepper)

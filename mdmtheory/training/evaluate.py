@@ -10,8 +10,7 @@ from languages.checks import check_count, check_tokens
 from mdmtheory.diffusion.losses import AnyOrder, Loss
 from mdmtheory.networks.causal import CausalLanguageModel
 from mdmtheory.networks.transformer import Transformer
-from mdmtheory.training.config import TrainingConfig
-from mdmtheory.training.objective import training_loss
+from mdmtheory.training.objectives import Objective
 
 
 @torch.no_grad()
@@ -19,14 +18,14 @@ def sequence_losses(
     network: Transformer,
     tokens: Int[Tensor, "B L"],
     *,
-    config: TrainingConfig | None = None,
+    objective: Objective | None = None,
     draws: int | None = None,
     generator: torch.Generator | None = None,
     max_batch: int = 256,
 ) -> Float[Tensor, " B"]:
     """Loss of each sequence, nats per token: exact for a causal network, draws of a bound for a bidirectional one.
 
-    The bound is the masked NELBO, or what the network was trained on where the config names another loss.
+    The bound is the masked NELBO, or what the network was trained on where that is another loss.
 
     The number hidden, or the time, is spread evenly across each batch of rows, so a confidence interval that takes the
     values as independent is too wide rather than too narrow.
@@ -34,7 +33,7 @@ def sequence_losses(
     Args:
         network: In evaluation mode.
         tokens: (B, L) complete sequences.
-        config: How the network was trained; None for a masked diffusion model.
+        objective: What the network was trained to do; None for the masked NELBO.
         draws: Draws of times and noise per sequence, which are averaged; None for as many as the loss needs.
         generator: Source of the masks, on the network's device.
         max_batch: Rows sent through the network at once.
@@ -51,10 +50,10 @@ def sequence_losses(
     if network.config.causal:
         return -CausalLanguageModel(network).log_prob(tokens, max_batch=max_batch) / tokens.shape[1]
     loss: Loss = AnyOrder(network.config.vocab_size)
-    if config is not None:
-        loss = training_loss(config, network.config.vocab_size).for_evaluation()
+    if objective is not None:
+        loss = objective.loss(network.config.vocab_size).for_evaluation()
     draws = loss.draws if draws is None else check_count("draws", draws)
-    model = loss.reading(network, "posterior" if config is None else config.parametrisation)
+    model = loss.reading(network, "posterior" if objective is None else objective.parametrisation)
     order = torch.arange(len(tokens) * draws, device=device)
     if draws > 1:  # times are spread by row: shuffled, the draws of one sequence do not share a stretch of them
         order = torch.randperm(len(order), generator=generator, device=device)

@@ -17,8 +17,7 @@ from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.data import SequenceSource, source_from
 from mdmtheory.training.engine import Engine, make_engine
 from mdmtheory.training.evaluate import sequence_losses
-from mdmtheory.training.objective import training_losses
-from mdmtheory.training.optimizer import learning_rate
+from mdmtheory.training.identity import run_identity
 from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecord
 from mdmtheory.training.result import TrainingResult
 from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
@@ -55,11 +54,12 @@ def train(
         FloatingPointError: The loss is no longer finite.
     """
     check_count("length", length)
-    path = None if config.checkpoint_dir is None else checkpoints.prepare_folder(config.checkpoint_dir)
-    identity = checkpoints.run_identity(language, length, config) if path is not None else {}
+    folder = config.run.checkpoint_dir
+    path = None if folder is None else checkpoints.prepare_folder(folder)
+    identity = run_identity(language, length, config) if path is not None else {}
     if optimum is None:
         optimum = _entropy(language, length, config.seed) / length
-    shape = config.network(language.vocab_size)
+    shape = config.transformer(language.vocab_size)
     engine = make_engine(config, shape)
     source = source_from(language, length, config, engine.fabric.global_rank, engine.fabric.world_size)
     done = checkpoints.Progress()
@@ -73,9 +73,9 @@ def train(
             engine.fabric.barrier()
 
     shown = progress if engine.fabric.global_rank == 0 else False
-    display = ProgressDisplay(shown, config.total_steps, done.step, f"{config.kind} {config.size}")
+    display = ProgressDisplay(shown, config.total_steps, done.step, f"{config.objective.name} {config.network.size}")
     try:
-        with torch.random.fork_rng(enabled=config.dropout > 0):
+        with torch.random.fork_rng(enabled=config.network.dropout > 0):
             done = _run(engine, source, length, language.vocab_size, config, optimum, done, save, display)
     finally:
         display.close()
@@ -84,7 +84,7 @@ def train(
     tokens = source.held_out()
     if len(tokens) > 1:
         generator = stream_generator(engine.fabric.device, config.seed, Stream.EVALUATION)
-        losses = sequence_losses(network, tokens, config=config, generator=generator)
+        losses = sequence_losses(network, tokens, objective=config.objective, generator=generator)
         held_out = Estimate.from_samples(losses.cpu(), unit="nats/token")
     history = tuple(TrainingRecord(**record) for record in done.history)
     return TrainingResult(network, config, history, done.step, done.seconds, optimum, held_out)
@@ -111,38 +111,38 @@ def _run(
     engine.call.train()
     while step < config.total_steps:
         part = step / config.total_steps
-        if config.time_limit_seconds is not None:
+        if config.run.time_limit_seconds is not None:
             elapsed = time.perf_counter() - begun
             if world > 1:
                 elapsed = engine.fabric.broadcast(elapsed)  # all processes must stop at the same step
-            part = max(part, elapsed / config.time_limit_seconds)
+            part = max(part, elapsed / config.run.time_limit_seconds)
             if part >= 1:
                 break
         tokens = source.batch(step).to(device, non_blocking=True)
         masks_generator.manual_seed(stream_seed(config.seed, Stream.MASKS, rank, step))
-        if config.dropout > 0:
+        if config.network.dropout > 0:
             torch.manual_seed(stream_seed(config.seed, Stream.DROPOUT, rank, step))
-        loss = training_losses(engine.call, tokens, config, vocab_size, masks_generator).mean()
-        rate = learning_rate(config, step, part)
-        engine.step(loss, rate, config.gradient_clip)
+        loss = config.objective.losses(engine.call, tokens, vocab_size, masks_generator).mean()
+        rate = config.optimizer.rate(step, part, config.total_steps)
+        engine.step(loss, rate, config.optimizer.gradient_clip)
         total += loss.detach()
         step += 1
         last = step == config.total_steps
-        if last or step % config.log_every == 0:
+        if last or step % config.run.log_every == 0:
             seconds = time.perf_counter() - begun
             steps = step - window_start
             value = engine.mean(total / steps)
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"the loss is {value} between steps {window_start} and {step}; a lower learning_rate than "
-                    f"{config.learning_rate:g} or a longer warmup may help"
+                    f"{config.optimizer.learning_rate:g} or a longer warmup may help"
                 )
             speed = steps * config.batch_size * length / max(seconds - window_seconds, 1e-9)
             record = TrainingRecord(step, value, value - optimum, rate, seconds, speed)
             history.append(dataclasses.asdict(record))
             total.zero_()
             window_start, window_seconds = step, seconds
-        if config.checkpoint_every is not None and step % config.checkpoint_every == 0 and not last:
+        if config.run.checkpoint_every is not None and step % config.run.checkpoint_every == 0 and not last:
             save(checkpoints.Progress(step, time.perf_counter() - begun, tuple(history)))
             saved = step
         if window_start == step:

@@ -35,68 +35,60 @@ of its fraction changed nothing (0.0530); the linear schedule instead of the geo
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Literal, get_args
 
 from mdmtheory.networks.operations import BACKWARD, forward_operations
-from mdmtheory.training.config import Kind, TrainingConfig
+from mdmtheory.training.config import Corpus, NetworkConfig, RunConfig, TrainingConfig
+from mdmtheory.training.objectives import AR, D3PM, SEDD, Objective
+from mdmtheory.training.optimizer import OptimizerConfig
+
+Kind = Literal["mdm", "ar"]
 
 _DEMO = TrainingConfig(
     steps=3600,
     batch_size=16,
-    learning_rate=4e-3,
-    local_start=True,
-    rotary_base=30.0,
-    ema_decay=0.99,
     held_out=512,
-    log_every=20,
-    time_limit_seconds=110.0,
+    network=NetworkConfig(local_start=True, rotary_base=30.0),
+    optimizer=OptimizerConfig(learning_rate=4e-3, ema_decay=0.99),
+    run=RunConfig(log_every=20, time_limit_seconds=110.0),
 )
-_WINDOW = dataclasses.replace(
-    _DEMO, steps=20_000, batch_size=256, learning_rate=1e-3, size="base", ema_decay=0.999, held_out=4096,
+_WINDOW = _DEMO.changed(
+    steps=20_000, batch_size=256, learning_rate=1e-3, size="base", ema_decay=0.999, held_out=4096,
     log_every=200, time_limit_seconds=150.0, compile="inductor",
 )  # fmt: skip
 _PAPER = TrainingConfig(
-    epochs=20,
     batch_size=512,
-    learning_rate=1e-3,
-    warmup=1000,
-    ema_decay=0.9999,
-    size="base",
-    local_start=True,
-    data="fixed",
-    checkpoint_every=1000,
-    log_every=100,
+    corpus=Corpus(num_sequences=1_000_000, epochs=20),
+    network=NetworkConfig(size="base", local_start=True),
+    optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1000, ema_decay=0.9999),
+    run=RunConfig(checkpoint_every=1000, log_every=100),
 )
 
 RECIPES = MappingProxyType(
     {
-        ("smoke", "mdm"): dataclasses.replace(_DEMO, steps=60, size="nano", held_out=64),
-        ("smoke", "ar"): dataclasses.replace(_DEMO, kind="ar", steps=40, size="nano", held_out=64),
+        ("smoke", "mdm"): _DEMO.changed(steps=60, size="nano", held_out=64),
+        ("smoke", "ar"): _DEMO.changed(objective=AR(), steps=40, size="nano", held_out=64),
         ("demo", "mdm"): _DEMO,
-        ("demo", "ar"): dataclasses.replace(_DEMO, kind="ar", steps=600, learning_rate=5e-3, time_limit_seconds=30.0),
+        ("demo", "ar"): _DEMO.changed(objective=AR(), steps=600, learning_rate=5e-3, time_limit_seconds=30.0),
         ("window", "mdm"): _WINDOW,
-        ("window", "ar"): dataclasses.replace(_WINDOW, kind="ar"),
+        ("window", "ar"): _WINDOW.changed(objective=AR()),
         ("paper", "mdm"): _PAPER,
-        ("paper", "ar"): dataclasses.replace(_PAPER, kind="ar"),
+        ("paper", "ar"): _PAPER.changed(objective=AR()),
     }
 )
 """Training runs by name and kind. "paper" is resumable once the caller gives it a checkpoint_dir."""
 
-_UNIFORM = {"process": "uniform", "time_conditioned": True}
-_SEDD_UNIFORM = {**_UNIFORM, "loss": "score-entropy", "schedule": "geometric"}
-
-VARIANTS: Mapping[str, dict[str, Any]] = MappingProxyType(
+VARIANTS: Mapping[str, Objective] = MappingProxyType(
     {
-        "sedd-absorb": {"loss": "score-entropy", "parametrisation": "scaled-score"},
-        "sedd-uniform": {**_SEDD_UNIFORM, "parametrisation": "score"},
-        "uniform": {**_SEDD_UNIFORM, "parametrisation": "leave-one-out"},
-        "d3pm-uniform": {**_UNIFORM, "loss": "d3pm", "loss_steps": 256, "parametrisation": "leave-one-out"},
+        "sedd-absorb": SEDD(parametrisation="scaled-score"),
+        "sedd-uniform": SEDD(noise="uniform", parametrisation="score", schedule="geometric"),
+        "uniform": SEDD(noise="uniform", parametrisation="leave-one-out", schedule="geometric"),
+        "d3pm-uniform": D3PM(256, noise="uniform", parametrisation="leave-one-out"),
     }
 )
-"""What to change in an MDM recipe for other losses and noises, by name."""
+"""Other losses and noises for an MDM recipe, by name."""
 
 _CPU_SPEED = 3.0e10
 """Useful operations per second of one CPU core on networks this small (the demo's 3600 steps in 80 s)."""
@@ -130,7 +122,7 @@ def recipe(name: str, kind: Kind, *, variant: str | None = None) -> TrainingConf
         return RECIPES[name, kind]
     if variant not in VARIANTS or kind != "mdm":
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, for kind mdm; got {variant!r} for {kind!r}")
-    return dataclasses.replace(RECIPES[name, kind], **VARIANTS[variant])
+    return RECIPES[name, kind].changed(objective=VARIANTS[variant])
 
 
 def estimated_seconds(name: str, kind: Kind, length: int, *, on_cpu: bool) -> float:
@@ -146,7 +138,7 @@ def estimated_seconds(name: str, kind: Kind, length: int, *, on_cpu: bool) -> fl
         ValueError: An unknown name or kind.
     """
     config = recipe(name, kind)
-    operations = (1 + BACKWARD) * forward_operations(config.network(vocab_size=8), config.batch_size, length)
+    operations = (1 + BACKWARD) * forward_operations(config.transformer(vocab_size=8), config.batch_size, length)
     per_step = operations / (_CPU_SPEED if on_cpu else _GPU_SPEED)
     seconds = config.total_steps * (per_step if on_cpu else max(per_step, _GPU_STEP))
-    return _STARTUP + min(seconds, config.time_limit_seconds or seconds)
+    return _STARTUP + min(seconds, config.run.time_limit_seconds or seconds)

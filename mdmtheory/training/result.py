@@ -38,11 +38,7 @@ class TrainingResult:
     @property
     def model(self) -> MaskedNetwork | UniformNetwork | CausalLanguageModel:
         """The network as a sampler takes it: a denoiser of masks or of uniform noise, or a causal language model."""
-        if self.config.kind == "ar":
-            return CausalLanguageModel(self.network)
-        if self.config.process == "uniform":
-            return UniformNetwork(self.network, self.config.parametrisation)
-        return MaskedNetwork(self.network)  # at masks a score is the posterior up to a factor
+        return self.config.objective.model(self.network)
 
     @property
     def gap(self) -> Estimate | None:
@@ -52,6 +48,6 @@ class TrainingResult:
     def __repr__(self) -> str:
         gap = "" if self.gap is None else f", gap={self.gap}"
         return (
-            f"TrainingResult({self.config.kind}, {self.network.extra_repr()}, steps={self.steps}, "
+            f"TrainingResult({self.config.objective.name}, {self.network.extra_repr()}, steps={self.steps}, "
             f"seconds={self.seconds:.1f}, optimum={self.optimum:.4f} nats/token{gap})"
         )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from languages import random_ngram
-from mdmtheory.training import TrainingConfig
+from mdmtheory.training import Corpus, TrainingConfig
 from mdmtheory.training.data import generate, source_from
 from mdmtheory.training.seeds import Stream, stream_seed
 
@@ -18,7 +18,7 @@ def fresh(**options: object) -> TrainingConfig:
 
 
 def fixed(**options: object) -> TrainingConfig:
-    return fresh(**{"steps": None, "epochs": 2, "data": "fixed", "num_sequences": 70, **options})
+    return fresh(**{"steps": None, "corpus": Corpus(70, epochs=2), **options})
 
 
 @pytest.mark.parametrize("config", [fresh(), fixed()], ids=["fresh", "fixed"])

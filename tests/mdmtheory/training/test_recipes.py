@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from mdmtheory.training import Corpus
+from mdmtheory.training.objectives import Diffusion
 from mdmtheory.training.recipes import RECIPES, VARIANTS, estimated_seconds, recipe
 
 
 @pytest.mark.parametrize(("name", "kind"), list(RECIPES))
 def test_every_recipe_is_a_run(name: str, kind: str) -> None:
     config = recipe(name, kind)  # type: ignore[arg-type]
-    assert config.kind == kind
-    assert config.network(8).causal == (kind == "ar")
+    assert config.objective.name == kind
+    assert config.transformer(8).causal == (kind == "ar")
     assert estimated_seconds(name, kind, 64, on_cpu=True) > 5  # type: ignore[arg-type]
 
 
 def test_the_paper_recipe_is_the_papers() -> None:
     config = recipe("paper", "mdm")
-    assert (config.epochs, config.num_sequences, config.held_out, config.data) == (20, 1_000_000, 10_000, "fixed")
+    assert (config.corpus, config.held_out) == (Corpus(1_000_000, epochs=20), 10_000)
 
 
 def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
@@ -31,9 +33,10 @@ def test_times_grow_with_the_length_and_stop_at_the_limit() -> None:
 @pytest.mark.parametrize("name", ["smoke", "demo", "window", "paper"])
 def test_every_variant_is_a_run(name: str, variant: str) -> None:
     config = recipe(name, "mdm", variant=variant)
-    assert (config.process == "uniform") == variant.endswith("uniform")
+    assert isinstance(config.objective, Diffusion)
+    assert (config.objective.noise == "uniform") == variant.endswith("uniform")
     assert config.steps == recipe(name, "mdm").steps
-    assert config.network(8).time_conditioned == (config.process == "uniform")
+    assert config.transformer(8).time_conditioned == (config.objective.noise == "uniform")
 
 
 def test_unknown_names_are_named() -> None:

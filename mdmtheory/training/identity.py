@@ -1,0 +1,77 @@
+"""What makes two runs the same run, as checkpoints have it: settings under the names that the first files had."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+import torch
+
+from languages.language import Language
+from mdmtheory.training.config import TrainingConfig
+from mdmtheory.training.objectives import AR, D3PM, MDLM, MDM, SEDD, Objective
+
+_LOSSES: dict[type[Objective], str] = {
+    MDM: "any-order",
+    MDLM: "subs",
+    D3PM: "d3pm",
+    SEDD: "score-entropy",
+    AR: "any-order",  # files say of every run what it would do if it were one of diffusion
+}
+_OLDER_NAMES = {"noise": "process", "steps": "loss_steps", "sampling": "time_sampling"}
+_DEFAULTS = {
+    "process": "absorbing",
+    "parametrisation": "posterior",
+    "schedule": "linear",
+    "loss_steps": None,
+    "masking": "count",
+    "skew": 2.0,
+    "time_sampling": "stratified",
+}
+
+
+def run_identity(language: Language, length: int, config: TrainingConfig) -> dict[str, Any]:
+    """Everything that decides the result of a run: its language, its length, and its settings but `run` and `device`.
+
+    Args:
+        language: Where the sequences come from.
+        length: L.
+        config: The run.
+    """
+    generator = torch.Generator(device=language.device).manual_seed(0)
+    sample = language.sample(16, 64, generator=generator).cpu().numpy().tobytes()
+    name = f"{type(language).__name__} {hashlib.blake2b(sample, digest_size=8).hexdigest()}"
+    return json.loads(json.dumps({**flat_settings(config), "language": name, "length": length}))
+
+
+def flat_settings(config: TrainingConfig) -> dict[str, Any]:
+    """The settings of a run that decide its result, by name."""
+    corpus = {"data": "on-the-fly", "num_sequences": 1_000_000, "epochs": None}
+    if config.corpus is not None:
+        corpus |= {"data": "fixed", **dataclasses.asdict(config.corpus)}
+    return {
+        **{name: getattr(config, name) for name in ("steps", "batch_size", "held_out", "seed")},
+        **corpus,
+        **_objective(config.objective),
+        **dataclasses.asdict(config.network),
+        **dataclasses.asdict(config.optimizer),
+    }
+
+
+def _objective(objective: Objective) -> dict[str, Any]:
+    """The settings of an objective; what it does not have is at its default."""
+    own: dict[str, Any] = dataclasses.asdict(objective)  # type: ignore[call-overload]
+    own = {_OLDER_NAMES.get(name, name): value for name, value in own.items() if name != "time"}
+    if "skew" in own and own["skew"] is None:
+        own = {**own, "masking": "bernoulli", "skew": _DEFAULTS["skew"]}
+    told = objective.told_time
+    return {
+        **_DEFAULTS,
+        "kind": "ar" if objective.causal else "mdm",
+        "loss": _LOSSES.get(type(objective), objective.name),
+        "time_conditioned": told is not None,
+        "time_input": told or "fraction",
+        **own,
+    }

@@ -1,0 +1,78 @@
+"""What checkpoints say of their run: the same in every version, so that old ones are still good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from languages import random_ngram
+from mdmtheory.training import AR, D3PM, MDLM, MDM, SEDD, NetworkConfig, TrainingConfig
+from mdmtheory.training.identity import flat_settings, run_identity
+from mdmtheory.training.recipes import recipe
+
+
+def test_the_identity_of_a_run_in_full() -> None:
+    language = random_ngram(2, 4, seed=1, concentration=0.3)
+    assert run_identity(language, 12, TrainingConfig(steps=20, batch_size=8)) == {
+        "kind": "mdm", "steps": 20, "epochs": None, "batch_size": 8, "learning_rate": 0.003, "warmup": 0.05,
+        "decay": "cosine", "weight_decay": 0.01, "betas": [0.9, 0.95], "gradient_clip": 1.0, "ema_decay": 0.999,
+        "seed": 0, "size": "tiny", "hidden_size": None, "num_layers": None, "num_heads": None, "rotary_base": 10000.0,
+        "local_start": False, "dropout": 0.0, "time_conditioned": False, "time_input": "fraction",
+        "process": "absorbing", "loss": "any-order", "parametrisation": "posterior", "schedule": "linear",
+        "loss_steps": None, "masking": "count", "skew": 2.0, "time_sampling": "stratified", "data": "on-the-fly",
+        "num_sequences": 1000000, "held_out": 10000, "language": "NGramLanguage d431223ef61c8eb9", "length": 12,
+    }  # fmt: skip
+
+
+def run(objective: object, **settings: object) -> TrainingConfig:
+    return TrainingConfig(steps=20, objective=objective).changed(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("config", "digest"),
+    [
+        (recipe("smoke", "mdm"), "2298b8bbb38752ad"),
+        (recipe("demo", "ar"), "6b1ae049885bbe7a"),
+        (recipe("window", "mdm"), "a20ab636d280ec22"),
+        (recipe("paper", "mdm"), "952c56346a610fa0"),
+        (recipe("paper", "ar"), "503963982c19d8aa"),
+        (recipe("paper", "mdm").changed(seed=123456789), "595be895d07a2b67"),
+        (recipe("paper", "mdm", variant="sedd-absorb"), "9f582b019372412e"),
+        (recipe("paper", "mdm", variant="sedd-uniform"), "25dcf5f40118e35e"),
+        (recipe("paper", "mdm", variant="uniform"), "94a9c89bcb18ab8d"),
+        (recipe("paper", "mdm", variant="d3pm-uniform"), "ba6cdf341f446526"),
+        (run(MDM(skew=None)), "b81d7b1727bd45a3"),
+        (run(MDM(skew=1.0, sampling="systematic")), "88a613bd884ea82a"),
+        (run(MDM(time="fraction")), "7d51cfbe9a260ee1"),
+        (run(MDLM(schedule="cosine")), "d3523d710bd59283"),
+        (run(MDLM(steps=8)), "6c3e1745b8a0ad09"),
+        (run(D3PM(8)), "57d996a2f3ee7fd1"),
+        (run(SEDD(parametrisation="score")), "052f65ad60eb7f4d"),
+        (
+            run(
+                SEDD(
+                    noise="uniform",
+                    time="log-odds",
+                    schedule="geometric",
+                    parametrisation="score",
+                    sampling="independent",
+                )
+            ),
+            "29e61374fd86ebce",
+        ),
+        (run(AR(), dropout=0.1), "51a90e91f18c2ee8"),
+    ],
+)
+def test_settings_keep_the_names_and_values_that_files_have(config: TrainingConfig, digest: str) -> None:
+    text = json.dumps(json.loads(json.dumps(flat_settings(config)), parse_int=float), sort_keys=True)
+    assert hashlib.blake2b(text.encode(), digest_size=8).hexdigest() == digest
+
+
+def test_where_and_how_long_a_run_computes_is_no_part_of_it() -> None:
+    plain = TrainingConfig(steps=20)
+    other = plain.changed(checkpoint_dir="x", checkpoint_every=3, time_limit_seconds=9.0, log_every=1)
+    other = other.changed(accelerator="cpu", devices=2, strategy="ddp", precision="64-true", compile="inductor")
+    assert flat_settings(other) == flat_settings(plain)
+    assert flat_settings(plain.changed(network=NetworkConfig("nano"))) != flat_settings(plain)
