@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from languages import Estimate, Language, language_from
 from languages.checks import check_count
 from languages.information import ConflictCurve, conflict_curve, is_first_order
+from languages.reveals import revealed_before
 from mdmtheory.bounds.entry import (
     ORDER_TOLERANCE,
     Comparison,
@@ -25,7 +26,6 @@ from mdmtheory.bounds.entry import (
 )
 from mdmtheory.bounds.sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, pieces
 from mdmtheory.denoisers import Oracle
-from mdmtheory.diffusion.schedules.reveals import revealed_before
 from mdmtheory.exact import enumeration, markov
 from mdmtheory.exact.asymptotics import conflict_rate, first_order_sequence_error_rate
 from mdmtheory.exact.optimal import density_reveal, lowest_sequence_error_reveal

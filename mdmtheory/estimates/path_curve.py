@@ -21,7 +21,7 @@ from languages import Language
 from languages.estimate import Estimate
 from languages.information import SampledInformationCurve, estimate_information_curve
 from languages.information.estimates import DEFAULT_NODES
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
+from languages.reveals import reveal_probabilities, revealed_before
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

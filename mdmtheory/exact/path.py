@@ -15,7 +15,7 @@ from torch import Tensor
 from languages import Language, information
 from languages.checks import check_count
 from languages.information import InformationCurve
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
+from languages.reveals import reveal_probabilities, revealed_before
 
 
 def information_curve(language: Language, length: int, t: Float[Tensor, " T"]) -> Float[Tensor, " T"]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.reveals import ArrayLike, reveal_probabilities
+from languages.reveals import ArrayLike, reveal_probabilities
 from mdmtheory.samplers.plan import GIVEN, Plan
 from mdmtheory.samplers.rows import RowOptions, prepare
 from mdmtheory.samplers.schemes import (

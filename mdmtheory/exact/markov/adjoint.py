@@ -23,7 +23,7 @@ from torch import Tensor
 from languages import Language
 from languages.budget import check_memory
 from languages.checks import check_count
-from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
+from languages.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, transfer
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
-from mdmtheory.diffusion.schedules.reveals import masked_shares, reveal_probabilities
+from languages.reveals import masked_shares, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, completed, step_hazards
 from mdmtheory.exact.markov.sequence_errors import OTHERWISE, success_curve

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
+from languages.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw
 
 BLOCK = 32

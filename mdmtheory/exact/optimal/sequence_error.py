@@ -23,7 +23,7 @@ from languages import Language
 from languages.checks import check_count
 from languages.closed_forms import ClosedForms
 from languages.information import conflict_curve, is_first_order
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
+from languages.reveals import reveal_probabilities
 from mdmtheory.exact.markov.adjoint import sequence_error_gradient
 from mdmtheory.exact.markov.sequence_errors import sequence_error_rate
 from mdmtheory.exact.optimal.densities import density_reveal

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.diffusion.schedules.reveals import hazards, masked_shares, reveal_probabilities
+from languages.reveals import hazards, masked_shares, reveal_probabilities
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose
 from mdmtheory.samplers.plan import GIVEN
