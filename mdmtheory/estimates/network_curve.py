@@ -36,9 +36,9 @@ from languages.information import InformationCurve, SampledCurve
 from languages.information.estimates import DEFAULT_NODES
 from languages.information.nested_sets import stratified_uniforms
 from languages.information.nodes import lobatto
+from languages.ranks import random_ranks
 from languages.reveals import reveal_probabilities, revealed_before
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.diffusion.ranks import random_ranks
 from mdmtheory.estimates.path_curve import PathCurve
 
 Kind = Literal["cross-entropy", "entropy"]

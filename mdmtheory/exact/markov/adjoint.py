@@ -133,7 +133,7 @@ def _retreat(
             alone = laws * kept[:positions, :, :-1].transpose(0, 1)
             derivative += float((close(alone, kept[:, :-1], first) * gradient[first : last + 1]).sum())
         behind = behind * share
-        # A stretch from the left end to the first revealed token, from the last one to the right end, between two.
+        # A segment from the left end to the first revealed token, from the last one to the right end, between two.
         passed[:positions, :, :-1] += behind.sum((0, 1)).transpose(0, 1)
         inside = lag >= 0
         to_the_end = (weights * share).sum(2).permute(0, 2, 3, 1)  # (n, I, V, R)

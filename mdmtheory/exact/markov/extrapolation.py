@@ -1,6 +1,6 @@
 """SER of sequences too long for the gap recursion: extrapolated with a stated error, or bracketed for certain.
 
-A long sequence succeeds stretch by stretch: 1 − SER(L) ≈ C·λᴸ, and the ratio of neighbouring lengths reaches λ
+A long sequence succeeds segment by segment: 1 − SER(L) ≈ C·λᴸ, and the ratio of neighbouring lengths reaches λ
 geometrically fast in a chain that mixes (docs/theory.md §3). One pass gives 1 − SER at all lengths up to a depth D, and
 
     1 − SER(L) = (1 − SER(D)) · λ^{L−D}.

@@ -1,6 +1,6 @@
 """Exact log-probability of given sequences under the marginal law of a Bernoulli sampler on a first-order chain.
 
-For one sequence x the gaps are stretches (s, t) between positions, and v_k(s, t), the probability that the masked
+For one sequence x the gaps are segments (s, t) between positions, and v_k(s, t), the probability that the masked
 tokens between them come out as x has them, follows from v_{k+1} by the transfer recursion of
 `mdmtheory.exact.markov.recursion`, with one weight a position in place of one for each value ([D], docs/theory.md §3):
 

@@ -71,7 +71,7 @@ def advance(
 
 
 def discounted(values: Float[Tensor, "D+1 A R"], hazard: float) -> Float[Tensor, "D+1 A R"]:
-    """U(m) = (1 − r)ᵐ V(m): nothing of a stretch of m positions is revealed, and it is completed later."""
+    """U(m) = (1 − r)ᵐ V(m): nothing of a segment of m positions is revealed, and it is completed later."""
     lengths = torch.arange(len(values), dtype=torch.float64, device=values.device)
     return values * torch.pow(torch.full_like(lengths, 1 - hazard), lengths)[:, None, None]
 
