@@ -139,3 +139,8 @@ def check_reveal(reveal: object) -> FloatArray:
     """
     weights = reveal_probabilities(reveal).numpy()  # type: ignore[arg-type]
     return weights[weights > 0]
+
+
+def having(forms: ClosedForms | None, name: str) -> ClosedForms | None:
+    """These closed forms if the one of this name is among those known, else None."""
+    return forms if forms is not None and name in forms.known else None
