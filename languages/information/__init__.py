@@ -17,11 +17,14 @@ from languages.information.estimates import (
     estimate_z,
 )
 from languages.information.pairs import is_first_order, mutual_information, pair_information
+from languages.information.protocol import Curve, InformationLaw
 from languages.information.sampled_curve import SampledCurve
 
 __all__ = [
     "ConflictCurve",
+    "Curve",
     "InformationCurve",
+    "InformationLaw",
     "SampledConflictCurve",
     "SampledCurve",
     "SampledInformationCurve",

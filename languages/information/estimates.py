@@ -25,6 +25,7 @@ from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
 from languages.information.dependence import information_with_rest
 from languages.information.nested_sets import NestedSets, stratified_uniforms
+from languages.information.protocol import InformationLaw
 from languages.information.sampled_curve import SampledCurve
 from languages.language import Language
 from languages.ngram import NGramLanguage
@@ -40,7 +41,7 @@ MOST_ROWS = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SampledInformationCurve(SampledCurve):
+class SampledInformationCurve(SampledCurve, InformationLaw):
     """Information curve h(t) with intervals; see `estimate_information_curve`."""
 
     def h(self, t: object) -> list[Estimate]:

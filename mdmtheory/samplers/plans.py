@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from languages.reveals import ArrayLike, reveal_probabilities
+from languages.reveals import Reveal, reveal_probabilities
 from mdmtheory.samplers.plan import GIVEN, Plan
 from mdmtheory.samplers.rows import RowOptions, prepare
 from mdmtheory.samplers.schemes import (
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-def bernoulli(reveal: ArrayLike, batch: int, length: int, **rows: Unpack[RowOptions]) -> Plan:
+def bernoulli(reveal: Reveal, batch: int, length: int, **rows: Unpack[RowOptions]) -> Plan:
     """Reveal every position independently in round k with probability w_k, `reveal` (N,)."""
     scheme, drawn = Bernoulli(reveal), prepare(batch, length, **rows)
     # Not `scheme.plan`: it rescales probabilities that already sum to one, and their last bits would move.
