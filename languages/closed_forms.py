@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from languages.checks import check_count, check_distributions, check_fraction
+from languages.checks import check_count, check_fraction
+from languages.reveals import reveal_probabilities, revealed_before
 
 FloatArray = NDArray[np.float64]
 
@@ -120,7 +121,8 @@ class ClosedForms:
         )
 
     def _path_kl(self, length: int, reveal: FloatArray) -> float:
-        return self._total_correlation(length) - float(reveal @ self._bernoulli_curve(length, revealed_before(reveal)))
+        before = revealed_before(torch.from_numpy(reveal)).numpy()
+        return self._total_correlation(length) - float(reveal @ self._bernoulli_curve(length, before))
 
     def _sequence_error_rate(self, length: int, reveal: FloatArray) -> float:
         raise self._unknown("sequence_error_rate")
@@ -135,17 +137,10 @@ def check_reveal(reveal: object) -> FloatArray:
     Raises:
         ValueError: Not one-dimensional, negative, or not summing to one.
     """
-    weights = check_distributions("reveal", reveal).cpu().numpy()
-    if weights.ndim != 1:
-        raise ValueError(f"reveal must have shape (N,), one probability per round, got {weights.shape}")
+    weights = reveal_probabilities(reveal).numpy()  # type: ignore[arg-type]
     return weights[weights > 0]
 
 
-def revealed_before(reveal: FloatArray) -> FloatArray:
-    """t_{k−1}: the revealed fraction before each round."""
-    return np.minimum(np.concatenate([[0.0], reveal.cumsum()[:-1]]), 1.0)
-
-
-def hazards(reveal: FloatArray) -> FloatArray:
-    """P(τ = k | τ ≥ k): exactly one in the last round."""
-    return reveal / reveal[::-1].cumsum()[::-1]
+def having(forms: ClosedForms | None, name: str) -> ClosedForms | None:
+    """These closed forms if the one of this name is among those known, else None."""
+    return forms if forms is not None and name in forms.known else None

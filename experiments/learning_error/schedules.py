@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from experiments.learning_error.measures import Measured
 from languages import Estimate, Language
-from languages.information import InformationCurve, information_curve
+from languages.information import estimate_information_curve, information_curve
 from mdmtheory.denoisers import Denoiser
-from mdmtheory.estimates import estimate_path_curve, learning_error_curve, network_information_curve
+from mdmtheory.estimates import learning_error_curve, network_information_curve
 from mdmtheory.exact import path
 from mdmtheory.exact.optimal import Curve, best_reveal, density_reveal
 
@@ -54,25 +54,14 @@ def true_curve(language: Language, length: int, sequences: int, seed: int) -> Tr
     """The curve of a language; the same arguments give the same numbers in every cell."""
     if path.has_exact_curve(language):
         known = information_curve(language, length)
-
-        def path_kl(reveal: Weights) -> Estimate:
-            return Estimate.exact(path.curve_path_kl(known, torch.as_tensor(reveal)), law="path", unit="nats")
-
-        return TrueCurve(
-            curve_of(known), lambda t: [Estimate.exact(float(value), unit="nats") for value in known.h(t)], path_kl
-        )
+        return TrueCurve(known.mean, known.at, known.path_kl)
     generator = torch.Generator(device=language.device).manual_seed(seed)
     chooses, judges = (
-        estimate_path_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
+        estimate_information_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
     )
     grid = np.sin(np.linspace(0.0, np.pi / 2, FINE)) ** 2
     values = np.maximum.accumulate(np.maximum(chooses.mean(grid), 0.0))
     return TrueCurve(lambda t: np.interp(t, grid, values), judges.h, judges.path_kl)
-
-
-def curve_of(curve: InformationCurve) -> Curve:
-    """The curve as schedules are made from it."""
-    return lambda t: curve.h(t).cpu().numpy()
 
 
 def learned_schedules(
@@ -111,9 +100,9 @@ def learned_schedules(
     seen, believed = losses.nearest(), entropies.nearest()
     families: dict[str, Callable[[int], Weights]] = {
         "uniform": lambda n: np.full(n, 1 / n),
-        "network": lambda n: best_reveal(curve_of(seen), n),
+        "network": lambda n: best_reveal(seen.mean, n),
         "network-root": lambda n: density_reveal(lambda t: np.sqrt(seen.h_prime(t).cpu().numpy().clip(min=0.0)), n),
-        "network-entropy": lambda n: best_reveal(curve_of(believed), n),
+        "network-entropy": lambda n: best_reveal(believed.mean, n),
         "best": lambda n: best_reveal(truth.h, n),
     }
     shown = max(steps)

@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from languages import Estimate, Language
+from languages.closed_forms import having
 from languages.information import (
     InformationCurve,
     conflict_curve,
     estimate_conflict_curve,
+    estimate_information_curve,
     information_curve,
     is_first_order,
 )
-from mdmtheory.estimates import estimate_path_curve
 from mdmtheory.exact.optimal import Curve
-from mdmtheory.exact.path import curve_path_kl
 
 Weights = NDArray[np.float64]
 FINE = 2049
@@ -57,23 +57,19 @@ def schedule_curves(language: Language, length: int, sequences: int, generator: 
         generator: Source of randomness on the language's device.
     """
     g = _conflicts(language, length, sequences, generator)
-    forms = language.closed_forms
+    forms = having(language.closed_forms, "information_curve")
     if is_first_order(language):
         known = information_curve(language, length)
-    elif forms is not None and "information_curve" in forms.known:
+    elif forms is not None:
         known = InformationCurve(forms.information_curve(length))
     else:
         return _sampled(language, length, sequences, generator, g)
-
-    def path_kl(reveal: Weights) -> Estimate:
-        return Estimate.exact(curve_path_kl(known, torch.as_tensor(reveal)), law="path", unit="nats")
-
     return ScheduleCurves(
-        h=lambda t: known.h(t).cpu().numpy(),
+        h=known.mean,
         h_prime=lambda t: known.h_prime(t).cpu().numpy(),
         g=g,
         z=known.z.cpu().numpy(),
-        path_kl=path_kl,
+        path_kl=known.path_kl,
     )
 
 
@@ -84,7 +80,7 @@ def _conflicts(language: Language, length: int, sequences: int, generator: torch
     except ValueError:  # no first-order chain, and too many sequences to enumerate
         sampled = estimate_conflict_curve(language, length, num_sequences=sequences, generator=generator)
         return (lambda t: np.maximum(sampled.mean(t), 0.0)) if sampled.samples.any() else None
-    return (lambda t: curve.g(t).cpu().numpy()) if bool((curve.gamma > 0).any()) else None
+    return curve.mean if bool((curve.gamma > 0).any()) else None
 
 
 def _sampled(
@@ -92,7 +88,7 @@ def _sampled(
 ) -> ScheduleCurves:
     """One sampled curve to choose by, another one to judge."""
     chooses, judges = (
-        estimate_path_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
+        estimate_information_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
     )
     grid = np.sin(np.linspace(0.0, np.pi / 2, FINE)) ** 2
     values = np.maximum.accumulate(np.maximum(chooses.mean(grid), 0.0))

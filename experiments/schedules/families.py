@@ -22,13 +22,15 @@ import numpy as np
 
 from experiments.schedules.curves import ScheduleCurves, Weights
 from languages import Estimate, Language
+from languages.closed_forms import having
 from languages.information import is_first_order
 from mdmtheory.bounds import dual_total_correlation_sizes, total_correlation_sizes
 from mdmtheory.diffusion.schedules import schedule_from
 from mdmtheory.exact import markov, optimal
+from mdmtheory.exact.markov.cost import recursion_work
 from mdmtheory.exact.optimal import Curve
 
-MOST_WORK = 3e9
+MOST_WORK = 3.8e9
 """Multiply–adds of an exact SER by the gap recursion beyond which it is left out: about a second of one core."""
 GRADIENTS = 60
 """Values of the SER that a search by gradient costs, roughly."""
@@ -47,8 +49,7 @@ class ScheduleFamilies:
 
     def __init__(self, language: Language, length: int, curves: ScheduleCurves) -> None:
         self.language, self.length, self.curves = language, length, curves
-        forms = language.closed_forms
-        self.closed_form = forms if forms is not None and "sequence_error_rate" in forms.known else None
+        self.closed_form = having(language.closed_forms, "sequence_error_rate")
         self.bernoulli: dict[str, Callable[[int], Weights]] = {
             "uniform": lambda n: np.full(n, 1 / n),
             "cosine": lambda n: schedule_from("cosine").reveal_probabilities(n).numpy(),
@@ -92,7 +93,7 @@ class ScheduleFamilies:
         searched = name == "least-ser"
         if self.closed_form is not None:
             return not searched or steps <= MOST_TERMS
-        work = steps * self.length**3 * self.language.vocab_size**4 / 6
+        work = recursion_work(self.language.vocab_size, self.length, steps)
         return is_first_order(self.language) and work * (GRADIENTS if searched else 1) <= MOST_WORK
 
     def _kl(self, name: str, steps: int) -> Estimate:

@@ -81,20 +81,22 @@ class SequenceErrorCell(LanguageCell):
 
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
-        from mdmtheory.exact.uniform_steps import TABLE_WORK, table_work
+        from mdmtheory.exact.markov.cost import recursion_work
+        from mdmtheory.exact.uniform_steps import TABLE_WORK
 
         size = describe_size(self.language)
         if size == 1:
-            work = table_work(8, self.length, self.steps)
+            work = recursion_work(8, self.length, max(self.steps))
             return 0.5 + (work / 6e9 if work <= TABLE_WORK else 8e-3 * sum(self.steps))
         sampled = self.conflict_sequences * 66 * self.length * (1e-6 + 20e-9 * size) if self.first_order else 0.0
         return 0.5 + sampled
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one pass over the lengths that are followed."""
-        from mdmtheory.exact.uniform_steps import TABLE_WORK, table_work
+        from mdmtheory.exact.markov.cost import recursion_work
+        from mdmtheory.exact.uniform_steps import TABLE_WORK
 
-        followed = self.length if table_work(8, self.length, self.steps) <= TABLE_WORK else 80
+        followed = self.length if recursion_work(8, self.length, max(self.steps)) <= TABLE_WORK else 80
         return 0.4e9 + 8 * followed**2 * 9**3
 
 

@@ -79,17 +79,16 @@ def path_kls(language: Language, length: int, steps: Sequence[int], sequences: i
     """
     import torch
 
-    from languages import Estimate
+    from languages.information import InformationLaw, estimate_information_curve, information_curve
     from mdmtheory.diffusion.schedules import uniform_reveal
-    from mdmtheory.estimates import estimate_path_curve
     from mdmtheory.exact import path
 
+    curve: InformationLaw
     if path.has_exact_curve(language):
-        return {
-            n: Estimate.exact(path.path_kl(language, length, uniform_reveal(n)), law="path", unit="nats") for n in steps
-        }
-    generator = torch.Generator(device=language.device).manual_seed(seed)
-    curve = estimate_path_curve(language, length, num_sequences=sequences, generator=generator)
+        curve = information_curve(language, length)
+    else:
+        generator = torch.Generator(device=language.device).manual_seed(seed)
+        curve = estimate_information_curve(language, length, num_sequences=sequences, generator=generator)
     return {n: curve.path_kl(uniform_reveal(n)) for n in steps}
 
 

@@ -6,9 +6,11 @@ import dataclasses
 import math
 
 import numpy as np
+import torch
 from scipy import special, stats
 
-from languages.closed_forms import ClosedForms, FloatArray, hazards, revealed_before
+from languages.closed_forms import ClosedForms, FloatArray
+from languages.reveals import hazards, revealed_before
 
 _CHUNK = 1 << 22
 
@@ -68,7 +70,8 @@ class MDSForms(ClosedForms):
         below, extra = np.arange(self.dimension), np.arange(count)
         needed = self.dimension + extra - below[:, None] + 1  # revealed in the crossing round at least
         tails = np.zeros(count)
-        rounds = np.stack([revealed_before(reveal), hazards(reveal)])
+        weights = torch.from_numpy(reveal)
+        rounds = np.stack([revealed_before(weights), hazards(weights)])
         for t, hazard in zip(
             *(np.array_split(row, max(1, row.size * needed.size // _CHUNK)) for row in rounds), strict=True
         ):

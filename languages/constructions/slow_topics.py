@@ -12,6 +12,7 @@ import torch
 from languages.checks import check_count, check_distributions, check_fraction
 from languages.closed_forms import ClosedForms, FloatArray
 from languages.constructions.walk_forms import ChainForms, WalkForms
+from languages.entropy import row_entropies
 from languages.hidden_markov import HMMLanguage
 
 Moves = Literal["any", "next"]
@@ -115,7 +116,7 @@ def slow_topics(
     topics = WalkForms(tuple(step.tolist()), uniform_start=True)
     forms: ClosedForms = TopicForms(topics)
     if ((laws > 0).sum(0) <= 1).all():
-        entropy = float(-(laws[laws > 0] * np.log(laws[laws > 0])).sum()) / k
+        entropy = float(row_entropies(laws).mean())
         sizes = {int(size) for size in (laws > 0).sum(1)}
         forms = DisjointTopicForms(topics, entropy, sizes.pop() if len(sizes) == 1 else None)
     return HMMLanguage(

@@ -7,9 +7,12 @@ import functools
 import itertools
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from languages.closed_forms import ClosedForms, FloatArray, hazards
+from languages.closed_forms import ClosedForms, FloatArray
+from languages.entropy import row_entropies
+from languages.reveals import hazards
 
 IntArray = NDArray[np.int64]
 
@@ -67,7 +70,7 @@ class TableForms(ClosedForms):
         held[0] = 1.0
         gained, left = np.bitwise_count(before ^ after), length - np.bitwise_count(after)
         _, first = np.unique(after, return_index=True)
-        for hazard in hazards(reveal):
+        for hazard in hazards(torch.from_numpy(reveal)).tolist():
             weight = hazard**gained * (1 - hazard) ** left
             held = np.add.reduceat(weight[:, None] * chance * held[before], first)
         return law, held[-1] / law
@@ -105,5 +108,5 @@ class TableForms(ClosedForms):
 
 
 def _entropy(law: FloatArray) -> float:
-    positive = law[law > 0]
-    return float(-(positive * np.log(positive)).sum())
+    """Entropy of a joint law, nats."""
+    return float(row_entropies(law.reshape(-1)))

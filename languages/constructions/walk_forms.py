@@ -10,6 +10,7 @@ import numpy as np
 
 from languages.checks import check_count
 from languages.closed_forms import ClosedForms, FloatArray
+from languages.entropy import row_entropies
 
 
 class ChainForms(ClosedForms, abc.ABC):
@@ -76,8 +77,7 @@ class WalkForms(ChainForms):
         moves = [(shift, prob) for shift, prob in enumerate(self.increments) if prob > 0]
         for steps in range(1, length + 1):
             law = np.sum([prob * np.roll(law, shift) for shift, prob in moves], axis=0)
-            positive = law[law > 0]
-            result[steps] = -(positive * np.log(positive)).sum()
+            result[steps] = row_entropies(law)
         return result
 
     def _entropy(self, length: int) -> float:

@@ -18,11 +18,14 @@ from languages.information.estimates import (
 )
 from languages.information.pairs import is_first_order, mutual_information, pair_information
 from languages.information.position_information import position_information
+from languages.information.protocol import Curve, InformationLaw
 from languages.information.sampled_curve import SampledCurve
 
 __all__ = [
     "ConflictCurve",
+    "Curve",
     "InformationCurve",
+    "InformationLaw",
     "SampledConflictCurve",
     "SampledCurve",
     "SampledInformationCurve",

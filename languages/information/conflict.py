@@ -19,21 +19,24 @@ import dataclasses
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.estimate import Estimate
 from languages.information.bernstein import CHUNK_ENTRIES, binomial_mean, check_fractions
 from languages.information.enumeration import enumerated_conflicts
 from languages.information.gap_conflicts import gap_conflicts
 from languages.information.nodes import transformed
 from languages.information.pairs import is_first_order
+from languages.information.protocol import Curve
 from languages.language import Language
 
 QUADRATURE_TOLERANCE = 1e-10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ConflictCurve:
+class ConflictCurve(Curve):
     """Expected conflicts between two hidden positions, at every number of revealed ones.
 
     Attributes:
@@ -54,6 +57,16 @@ class ConflictCurve:
         if self.length == 1:
             return torch.zeros_like(fractions)
         return binomial_mean(self.gamma, fractions.reshape(-1)).view(fractions.shape)
+
+    def linear(
+        self, t: ArrayLike, weights: ArrayLike, *, integral: float = 0.0, law: str = "", unit: str = ""
+    ) -> Estimate:
+        share = torch.as_tensor(np.asarray(weights, dtype=np.float64), device=self.gamma.device)
+        value = integral * self.integral + float(share @ self.g(np.asarray(t, dtype=np.float64)))
+        return Estimate.exact(value, law=law, unit=unit)
+
+    def mean(self, t: ArrayLike) -> Float[np.ndarray, "*T"]:
+        return self.g(np.asarray(t, dtype=np.float64)).cpu().numpy()
 
     @property
     def integral(self) -> float:

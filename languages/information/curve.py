@@ -17,19 +17,23 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.estimate import Estimate
 from languages.information.bernstein import CHUNK_ENTRIES, binomial_mean, check_fractions
 from languages.information.enumeration import enumerated_information
 from languages.information.pairs import is_first_order, pair_information
+from languages.information.protocol import InformationLaw
 from languages.language import Language
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class InformationCurve:
+class InformationCurve(InformationLaw):
     """What a position tells about a random set of others, at every size of the set.
 
     Attributes:
@@ -55,6 +59,16 @@ class InformationCurve:
             return torch.zeros_like(fractions)
         factor = self.length * (self.length - 1)
         return factor * binomial_mean(self.z.diff(), fractions.reshape(-1)).view(fractions.shape)
+
+    def linear(
+        self, t: ArrayLike, weights: ArrayLike, *, integral: float = 0.0, law: str = "", unit: str = "nats"
+    ) -> Estimate:
+        share = torch.as_tensor(np.asarray(weights, dtype=np.float64), device=self.z.device)
+        value = integral * self.total_correlation + float(share @ self.h(np.asarray(t, dtype=np.float64)))
+        return Estimate.exact(value, law=law, unit=unit)
+
+    def mean(self, t: ArrayLike) -> Float[np.ndarray, "*T"]:
+        return self.h(np.asarray(t, dtype=np.float64)).cpu().numpy()
 
     @property
     def total_correlation(self) -> float:

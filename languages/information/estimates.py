@@ -25,9 +25,11 @@ from languages.estimate import Estimate
 from languages.hidden_markov import HMMLanguage
 from languages.information.dependence import information_with_rest
 from languages.information.nested_sets import NestedSets, stratified_uniforms
+from languages.information.protocol import InformationLaw
 from languages.information.sampled_curve import SampledCurve
 from languages.language import Language
 from languages.ngram import NGramLanguage
+from languages.ranks import random_ranks
 
 DEFAULT_NODES = 33
 END_FACTOR = 8
@@ -39,7 +41,7 @@ MOST_ROWS = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SampledInformationCurve(SampledCurve):
+class SampledInformationCurve(SampledCurve, InformationLaw):
     """Information curve h(t) with intervals; see `estimate_information_curve`."""
 
     def h(self, t: object) -> list[Estimate]:
@@ -142,9 +144,7 @@ def estimate_z(
         raise ValueError(f"sizes must lie in 0 … L - 1 = {length - 1}, got {max(counts)}")
     alone = row_entropies(language.marginals(length))
     tokens = language.sample(rows, length, generator=generator)
-    rank = (
-        torch.rand(tokens.shape, dtype=torch.float64, device=tokens.device, generator=generator).argsort(1).argsort(1)
-    )
+    rank = random_ranks(rows, length, generator=generator, device=tokens.device)
     result = []
     for size in counts:
         if size == 0:

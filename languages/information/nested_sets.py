@@ -15,6 +15,7 @@ from torch import Tensor
 
 from languages.checks import check_count
 from languages.information import nodes
+from languages.ranks import random_ranks, ranks
 
 
 class NestedSets:
@@ -37,8 +38,7 @@ class NestedSets:
         if check_count("num_nodes", num_nodes, least=5) % 4 != 1:
             raise ValueError(f"num_nodes must be 4k + 1 (5, 9, …, 33, …), got {num_nodes}")
         self.nodes = nodes.lobatto(num_nodes, length)[1]
-        order = torch.rand(rows, length, dtype=torch.float64, device=device, generator=generator)
-        self._rank = order.argsort(1).argsort(1)
+        self._rank = random_ranks(rows, length, generator=generator, device=device)
         inside = self.nodes[1:-1]
         none, full = np.exp(length * np.log1p(-inside)), inside**length
         self._none, self._full = np.concatenate([[1.0], none, [0.0]]), np.concatenate([[0.0], full, [1.0]])
@@ -65,5 +65,5 @@ class NestedSets:
 def stratified_uniforms(rows: int, device: torch.device, generator: torch.Generator | None) -> Float[np.ndarray, " B"]:
     """(B,) uniform numbers, one in each of B equal cells, in random order."""
     draws = torch.rand(2, rows, dtype=torch.float64, device=device, generator=generator)
-    cells = draws[1].argsort().argsort()
+    cells = ranks(draws[1])
     return ((cells + draws[0]) / rows).cpu().numpy()

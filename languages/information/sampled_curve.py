@@ -23,6 +23,7 @@ from scipy import stats
 from languages.checks import check_fraction
 from languages.estimate import CONFIDENCE, Estimate
 from languages.information import nodes
+from languages.information.protocol import Curve
 
 FEWEST_FOR_CONTROLS = 16
 """With fewer rows than this the coefficients of control variates would be noise."""
@@ -36,7 +37,7 @@ the schedules of codes up to L = 1024, whose curves jump within 1/√L; smooth c
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SampledCurve:
+class SampledCurve(Curve):
     """Independent samples of a curve on [0, 1].
 
     Attributes:
@@ -70,27 +71,13 @@ class SampledCurve:
     def _integrals(self) -> NDArray[np.float64]:
         return nodes.integrals(self._points, self.length)
 
-    def at(self, t: ArrayLike) -> list[Estimate]:
-        """The curve at revealed fractions t."""
-        return [self.linear([one], [1.0]) for one in np.atleast_1d(np.asarray(t, dtype=np.float64))]
-
     def mean(self, t: ArrayLike) -> Float[np.ndarray, "*T"]:
-        """The interpolated mean at revealed fractions t, without intervals: for plots and optimisers."""
         fractions = np.asarray(t, dtype=np.float64)
         return (self._basis(fractions.reshape(-1)) @ self.samples.mean(0)).reshape(fractions.shape)
 
     def linear(
         self, t: ArrayLike, weights: ArrayLike, *, integral: float = 0.0, law: str = "", unit: str = "nats"
     ) -> Estimate:
-        """Estimate of integral · ∫curve + Σ_k weights_k · curve(t_k), with a 95 % interval.
-
-        Args:
-            t: (K,) revealed fractions.
-            weights: (K,) their weights.
-            integral: Weight of the integral over [0, 1].
-            law: Label of the estimate.
-            unit: Unit of the curve.
-        """
         combined = np.asarray(weights, dtype=np.float64) @ self._basis(np.asarray(t, dtype=np.float64))
         coefficients = integral * self._integrals + combined
         value, spread, freedom, left = self._regressed(coefficients)

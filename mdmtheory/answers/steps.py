@@ -11,10 +11,11 @@ import torch
 
 from languages import Estimate, Language
 from languages.checks import check_count
+from languages.information import SampledInformationCurve, estimate_information_curve
 from mdmtheory.answers.step_search import fewest_steps, forecast
 from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules import Schedule, schedule_from, uniform_reveal
-from mdmtheory.estimates import PathCurve, estimate_path_curve, estimate_sequence_error_rate, marginal_kl_bracket
+from mdmtheory.estimates import estimate_sequence_error_rate, marginal_kl_bracket
 from mdmtheory.exact import markov
 from mdmtheory.exact.errors import error
 from mdmtheory.exact.methods import Unserved, affordable
@@ -170,7 +171,7 @@ class _Errors:
     seed: int
     known: dict[int, Estimate] = dataclasses.field(default_factory=dict)
     estimated: bool = False
-    curve: PathCurve | None = None
+    curve: SampledInformationCurve | None = None
 
     def __call__(self, steps: int) -> Estimate:
         if steps not in self.known and not self._tabulate(steps):
@@ -228,7 +229,7 @@ class _Errors:
 
     def _path_kl(self, sampler: Bernoulli) -> Estimate:
         if self.curve is None:
-            self.curve = estimate_path_curve(
+            self.curve = estimate_information_curve(
                 self.language, self.length, num_sequences=min(self.num_sequences, 512), generator=self._generator()
             )
         return dataclasses.replace(self.curve.path_kl(sampler.reveal), by="sampled information curve")

@@ -21,9 +21,9 @@ from torch import Tensor
 from languages import Language
 from languages.checks import check_count
 from languages.estimate import Estimate
+from languages.ranks import random_ranks
+from languages.reveals import reveal_probabilities
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.diffusion.ranks import random_ranks
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
 from mdmtheory.exact.learning_error import LearningError
 
 

@@ -1,6 +1,6 @@
 """Marginal and generative law of first-order chains at any length, from exact numbers at short ones.
 
-A long sequence of a chain that mixes is made of stretches that do not feel each other, so −ln(1 − SER), KL(q‖p) and the
+A long sequence of a chain that mixes is made of segments that do not feel each other, so −ln(1 − SER), KL(q‖p) and the
 extra surprise of samples all end up linear in the length. Each is exact (the KL: an average with exact log p(x)) at
 short lengths and goes on along the line through the last two; on random 2-grams the lines are straight to 1e−8 from
 length 16 on. Where the three lengths of a line disagree, the interval says so.

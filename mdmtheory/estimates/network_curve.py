@@ -32,20 +32,19 @@ from torch import Tensor
 from languages import Language
 from languages.checks import check_count, check_tokens
 from languages.estimate import Estimate
-from languages.information import InformationCurve, SampledCurve
+from languages.information import InformationCurve, SampledCurve, SampledInformationCurve
 from languages.information.estimates import DEFAULT_NODES
 from languages.information.nested_sets import stratified_uniforms
 from languages.information.nodes import lobatto
+from languages.ranks import random_ranks
+from languages.reveals import reveal_probabilities, revealed_before
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.diffusion.ranks import random_ranks
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
-from mdmtheory.estimates.path_curve import PathCurve
 
 Kind = Literal["cross-entropy", "entropy"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class NetworkCurve(PathCurve):
+class NetworkCurve(SampledInformationCurve):
     """Information curve ĥ(t) as a network sees it; see the module for what it is an estimate of.
 
     `h(t)`, `total_correlation` and `path_kl(reveal)` are those of ĥ.

@@ -27,7 +27,7 @@ from languages import Language
 from languages.checks import check_count, check_fraction
 from languages.information import ConflictCurve, is_first_order
 from languages.information.gap_conflicts import gap_conflicts
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
+from languages.reveals import reveal_probabilities
 from mdmtheory.exact.optimal import Curve
 
 _WIDTHS = (48, 96, 192, 384)

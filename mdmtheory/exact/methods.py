@@ -16,6 +16,7 @@ from languages.information import information_curve
 from mdmtheory.denoisers import Denoiser, Oracle
 from mdmtheory.exact import enumeration, markov, path
 from mdmtheory.exact.enumeration.affordable import check_kernel_affordable
+from mdmtheory.exact.markov.cost import recursion_work
 from mdmtheory.exact.markov.divergence import support_is_small
 from mdmtheory.exact.markov.extrapolation import DEPTHS
 from mdmtheory.exact.markov.gaps import check_chain
@@ -186,7 +187,7 @@ def affordable(language: Language, length: int, steps: int) -> None:
         ValueError: The language is no first-order chain.
     """
     vocab_size = check_chain(language, SMALL).vocab_size
-    work = length**3 * vocab_size**2 * (vocab_size + 1) ** 2 / 6 * steps
+    work = recursion_work(vocab_size, length, steps)
     if work > MOST_WORK:
         raise Unserved(f"it takes {work:.1e} multiply–adds, more than {MOST_WORK:.0e}")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from languages import Language, information
 from languages.checks import check_count
 from languages.information import InformationCurve
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities, revealed_before
+from languages.reveals import reveal_probabilities
 
 
 def information_curve(language: Language, length: int, t: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
@@ -47,18 +47,7 @@ def path_kl(language: Language, length: int, reveal: Float[Tensor, " N"]) -> flo
         ValueError: Reveal probabilities that are none, or a language without an exact curve.
     """
     reveal_probabilities(reveal)
-    return curve_path_kl(_exact_curve(language, length), reveal)
-
-
-def curve_path_kl(curve: InformationCurve, reveal: Float[Tensor, " N"]) -> float:
-    """`path_kl` from the information curve of a language: for many schedules of one language.
-
-    Args:
-        curve: The curve of the language at its length.
-        reveal: (N,) reveal probabilities w_k, zeros allowed, summing to one.
-    """
-    weights = reveal_probabilities(reveal).to(curve.z.device)
-    return max(0.0, curve.total_correlation - float(weights @ curve.h(revealed_before(weights))))
+    return _exact_curve(language, length).path_kl(reveal).value
 
 
 def has_exact_curve(language: Language) -> bool:

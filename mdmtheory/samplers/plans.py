@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.reveals import ArrayLike, reveal_probabilities
+from languages.reveals import Reveal, reveal_probabilities
 from mdmtheory.samplers.plan import GIVEN, Plan
 from mdmtheory.samplers.rows import RowOptions
 from mdmtheory.samplers.schemes import (
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-def bernoulli(reveal: ArrayLike, batch: int, length: int, **rows: Unpack[RowOptions]) -> Plan:
+def bernoulli(reveal: Reveal, batch: int, length: int, **rows: Unpack[RowOptions]) -> Plan:
     """Reveal every position independently in round k with probability w_k, `reveal` (N,)."""
     return Bernoulli(reveal).plan(batch, length, **rows)
 

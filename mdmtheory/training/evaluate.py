@@ -55,7 +55,7 @@ def sequence_losses(
     draws = loss.draws if draws is None else check_count("draws", draws)
     model = loss.reading(network, "posterior" if objective is None else objective.parametrisation)
     order = torch.arange(len(tokens) * draws, device=device)
-    if draws > 1:  # times are spread by row: shuffled, the draws of one sequence do not share a stretch of them
+    if draws > 1:  # times are spread by row: shuffled, the draws of one sequence do not share a segment of them
         order = torch.randperm(len(order), generator=generator, device=device)
     losses = [torch.zeros(0, dtype=torch.float64, device=device)]
     losses += [loss.estimate(model, x, generator=generator).double() for x in tokens[order // draws].split(max_batch)]

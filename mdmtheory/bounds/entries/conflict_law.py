@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from languages import Estimate, Language, language_from
 from languages.checks import check_count
 from languages.information import ConflictCurve, conflict_curve, is_first_order
+from languages.reveals import revealed_before
 from mdmtheory.bounds.comparison import Comparison, claimed
 from mdmtheory.bounds.convergence import LIMIT_TOLERANCE, ORDER_TOLERANCE, extrapolated, limiting, measured_order
 from mdmtheory.bounds.entry import Entry
 from mdmtheory.bounds.inequality_sides import SMALL_CHAIN, SMALL_HMM, affordable, describe, pieces
 from mdmtheory.bounds.verdict import Verdict
 from mdmtheory.denoisers import Oracle
-from mdmtheory.diffusion.schedules.reveals import revealed_before
 from mdmtheory.exact import enumeration, markov
 from mdmtheory.exact.asymptotics import first_order_sequence_error_rate
 from mdmtheory.exact.optimal import density_reveal, lowest_sequence_error_reveal

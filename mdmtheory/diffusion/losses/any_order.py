@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.ranks import ranks
 from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
 from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
@@ -97,7 +98,7 @@ class AnyOrder(DiffusionLoss):
         if self.masking == "bernoulli":
             hidden = uniform < time[:, None]
         else:
-            hidden = uniform.argsort(dim=1).argsort(dim=1) < (time * tokens.shape[1]).round()[:, None]
+            hidden = ranks(uniform) < (time * tokens.shape[1]).round()[:, None]
         return tokens.masked_fill(hidden, self.process.vocab_size)
 
     def weigh(self, total: Float[Tensor, " B"], time: Float[Tensor, " B"], length: int) -> Float[Tensor, " B"]:

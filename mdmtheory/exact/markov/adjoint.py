@@ -21,11 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from languages import Language
+from languages.budget import check_memory
 from languages.checks import check_count
-from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
+from languages.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, transfer
-from mdmtheory.exact.memory import check_memory
 
 
 def sequence_error_gradient(language: Language, length: int, reveal: object) -> tuple[float, Float[Tensor, " N"]]:
@@ -133,7 +133,7 @@ def _retreat(
             alone = laws * kept[:positions, :, :-1].transpose(0, 1)
             derivative += float((close(alone, kept[:, :-1], first) * gradient[first : last + 1]).sum())
         behind = behind * share
-        # A stretch from the left end to the first revealed token, from the last one to the right end, between two.
+        # A segment from the left end to the first revealed token, from the last one to the right end, between two.
         passed[:positions, :, :-1] += behind.sum((0, 1)).transpose(0, 1)
         inside = lag >= 0
         to_the_end = (weights * share).sum(2).permute(0, 2, 3, 1)  # (n, I, V, R)

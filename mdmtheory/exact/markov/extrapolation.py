@@ -1,6 +1,6 @@
 """SER of sequences too long for the gap recursion: extrapolated with a stated error, or bracketed for certain.
 
-A long sequence succeeds stretch by stretch: 1 − SER(L) ≈ C·λᴸ, and the ratio of neighbouring lengths reaches λ
+A long sequence succeeds segment by segment: 1 − SER(L) ≈ C·λᴸ, and the ratio of neighbouring lengths reaches λ
 geometrically fast in a chain that mixes (docs/theory.md §3). One pass gives 1 − SER at all lengths up to a depth D, and
 
     1 − SER(L) = (1 − SER(D)) · λ^{L−D}.
@@ -26,7 +26,8 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.checks import check_count, check_fraction
 from languages.estimate import Estimate
-from mdmtheory.diffusion.schedules.reveals import masked_shares, reveal_probabilities
+from languages.reveals import masked_shares, reveal_probabilities
+from mdmtheory.exact.markov.cost import recursion_work
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, completed, step_hazards
 from mdmtheory.exact.markov.sequence_errors import OTHERWISE, success_curve
@@ -108,7 +109,7 @@ def extrapolated_sequence_error_rate(
     chain = check_chain(language, OTHERWISE)
     best: Estimate | None = None
     for depth in DEPTHS:
-        if best is not None and _work(chain.vocab_size, [depth] * steps) > WORK:
+        if best is not None and recursion_work(chain.vocab_size, depth, steps) > WORK:
             break
         success = success_curve(chain, min(depth, length), reveal).cpu().numpy()
         if length <= depth:
@@ -120,8 +121,10 @@ def extrapolated_sequence_error_rate(
             return best
     assert best is not None
     rare = tolerance / (length * steps)
-    if rare > 0 and 2 * _work(chain.vocab_size, _longest_gaps(reveal, length, rare)[1:]) <= WORK:
-        return sequence_error_bracket(chain, length, reveal, tolerance=rare)
+    if rare > 0:
+        gaps = _longest_gaps(reveal, length, rare)[1:]
+        if 2 * sum(recursion_work(chain.vocab_size, gap) for gap in gaps) <= WORK:
+            return sequence_error_bracket(chain, length, reveal, tolerance=rare)
     return best
 
 
@@ -200,11 +203,6 @@ def _longest_gaps(reveal: object, length: int, tolerance: float) -> list[int]:
     weights = reveal_probabilities(reveal)  # type: ignore[arg-type]
     shares = masked_shares(weights[weights > 0]).tolist()
     return [length, *(min(length, math.ceil(math.log(tolerance) / math.log(share))) for share in shares[1:])]
-
-
-def _work(vocab_size: int, longest: list[int]) -> float:
-    """Multiply–adds of one pass that follows gaps of these lengths."""
-    return vocab_size**2 * (vocab_size + 1) ** 2 / 6 * sum(gap**3 for gap in longest)
 
 
 def _extrapolate(success: NDArray[np.float64], length: int) -> Estimate:

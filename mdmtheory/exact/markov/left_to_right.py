@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
+from languages.entropy import row_entropies
 from mdmtheory.exact.markov.gaps import check_chain
 
 
@@ -62,18 +61,13 @@ def left_to_right_kl(language: Language, length: int, size: int) -> float:
     length, size = check_count("length", length), check_count("size", size)
     chain = check_chain(language, "mdmtheory.exact.enumeration.path_kl serves any language where V^L is small")
     start, transition = chain.first_order()
-    known = _entropies(transition)
+    known = row_entropies(transition)
     mass, first, kl = torch.ones_like(start[:1]), start[None], 0.0  # law of the token before a block; there is none yet
     for begin in range(0, length, size):
         ahead = first  # law of the next token of the block, given the token before the block
         for _ in range(1, min(size, length - begin)):
             later = ahead @ transition
-            kl += float(mass @ _entropies(later)) - float(mass @ ahead @ known)
+            kl += float(mass @ row_entropies(later)) - float(mass @ ahead @ known)
             ahead = later
         mass, first = mass @ ahead, transition
     return max(0.0, kl)
-
-
-def _entropies(rows: Float[Tensor, "R V"]) -> Float[Tensor, " R"]:
-    """Entropy of each row, nats."""
-    return torch.special.entr(rows).sum(1)

@@ -1,6 +1,6 @@
 """Exact log-probability of given sequences under the marginal law of a Bernoulli sampler on a first-order chain.
 
-For one sequence x the gaps are stretches (s, t) between positions, and v_k(s, t), the probability that the masked
+For one sequence x the gaps are segments (s, t) between positions, and v_k(s, t), the probability that the masked
 tokens between them come out as x has them, follows from v_{k+1} by the transfer recursion of
 `mdmtheory.exact.markov.recursion`, with one weight a position in place of one for each value ([D], docs/theory.md §3):
 
@@ -22,11 +22,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages import Language, NGramLanguage
+from languages.budget import check_memory, free_bytes
 from languages.checks import check_tokens
 from mdmtheory.exact.markov import sequence_kernels
 from mdmtheory.exact.markov.gaps import check_chain, log_powers
 from mdmtheory.exact.markov.recursion import step_hazards
-from mdmtheory.exact.memory import check_memory, free_bytes
 
 SAFE = 1e100
 """Scaled gap values beyond this, or a result below its inverse, send a sequence to the logarithmic pass."""

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
+from languages.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw
 
 BLOCK = 32
@@ -71,7 +71,7 @@ def advance(
 
 
 def discounted(values: Float[Tensor, "D+1 A R"], hazard: float) -> Float[Tensor, "D+1 A R"]:
-    """U(m) = (1 − r)ᵐ V(m): nothing of a stretch of m positions is revealed, and it is completed later."""
+    """U(m) = (1 − r)ᵐ V(m): nothing of a segment of m positions is revealed, and it is completed later."""
     lengths = torch.arange(len(values), dtype=torch.float64, device=values.device)
     return values * torch.pow(torch.full_like(lengths, 1 - hazard), lengths)[:, None, None]
 

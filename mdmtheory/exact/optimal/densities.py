@@ -23,7 +23,7 @@ def density_reveal(density: Curve, steps: int, *, resolution: int = FINE_INTERVA
     conflict curve, the SER is (∫√g)²/N, likewise (ledger `conflict-law`).
 
     Args:
-        density: Non-negative on [0, 1], up to a factor; zero stretches get no node.
+        density: Non-negative on [0, 1], up to a factor; segments of density zero get no node.
         steps: N ≥ 1.
         resolution: Intervals of the trapezoidal rule that integrates the density.
 

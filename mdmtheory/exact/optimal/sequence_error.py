@@ -21,9 +21,9 @@ from scipy import optimize
 
 from languages import Language
 from languages.checks import check_count
-from languages.closed_forms import ClosedForms
+from languages.closed_forms import ClosedForms, having
 from languages.information import conflict_curve, is_first_order
-from mdmtheory.diffusion.schedules.reveals import reveal_probabilities
+from languages.reveals import reveal_probabilities
 from mdmtheory.exact.markov.adjoint import sequence_error_gradient
 from mdmtheory.exact.markov.sequence_errors import sequence_error_rate
 from mdmtheory.exact.optimal.densities import density_reveal
@@ -156,8 +156,8 @@ class _Search:
 
 def _error_of(language: Language, length: int) -> tuple[Callable[[Weights], float], Slopes]:
     """The SER as a function of w, alone and with its derivatives."""
-    forms = language.closed_forms
-    if forms is not None and "sequence_error_rate" in forms.known:
+    forms = having(language.closed_forms, "sequence_error_rate")
+    if forms is not None:
         return functools.partial(forms.sequence_error_rate, length), functools.partial(_differences, forms, length)
     if not is_first_order(language):
         raise ValueError(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from languages.checks import check_count
-from mdmtheory.diffusion.schedules.reveals import hazards, masked_shares, reveal_probabilities
+from languages.reveals import hazards, masked_shares, reveal_probabilities
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose
 from mdmtheory.samplers.plan import GIVEN

@@ -19,7 +19,10 @@ from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.information import (
     ConflictCurve,
     InformationCurve,
+    InformationLaw,
+    SampledInformationCurve,
     conflict_curve,
+    estimate_information_curve,
     information_curve,
     pair_information,
 )
@@ -271,3 +274,23 @@ def test_curves_on_a_gpu():
     torch.testing.assert_close(information_curve(there, 30).z.cpu(), information_curve(language, 30).z)
     torch.testing.assert_close(conflict_curve(there, 30).g(FRACTIONS).cpu(), conflict_curve(language, 30).g(FRACTIONS))
     assert conflict_curve(there, 30).sqrt_integral == pytest.approx(conflict_curve(language, 30).sqrt_integral)
+
+
+def test_exact_and_sampled_curves_answer_the_same_questions():
+    """One protocol: the sampled curve of no spread at all is the exact one."""
+    language, weights = random_ngram(2, 3, seed=1, prune_below=0.1), [0.2, 0.5, 0.3]
+    exact = information_curve(language, 6)
+    nodes = estimate_information_curve(language, 6, num_sequences=2).nodes
+    rows = np.stack([exact.mean(nodes)] * 2)
+    sampled = SampledInformationCurve(6, rows)
+    for curve in (exact, sampled):
+        assert isinstance(curve, InformationLaw)
+        assert curve.path_kl(weights).law == "path"
+        assert curve.linear([0.25, 0.5], [2.0, -1.0], integral=3.0).value == pytest.approx(
+            3 * exact.total_correlation + float(torch.tensor([2.0, -1.0]).double() @ exact.h([0.25, 0.5])), abs=1e-9
+        )
+        assert [one.value for one in curve.at([0.5, 1.0])] == pytest.approx(exact.h([0.5, 1.0]).tolist(), abs=1e-9)
+    assert sampled.path_kl(weights).value == pytest.approx(exact.path_kl(weights).value, abs=1e-9)
+    assert exact.path_kl(weights).method == "exact"
+    conflicts = conflict_curve(language, 6)
+    assert conflicts.linear([0.5], [2.0], integral=1.0).value == conflicts.integral + 2 * float(conflicts.g([0.5])[0])

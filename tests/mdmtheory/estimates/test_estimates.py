@@ -13,12 +13,11 @@ from reference.brute_force import sequences
 
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.estimate import Estimate
+from languages.information import SampledInformationCurve, estimate_information_curve
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.estimates import (
-    PathCurve,
     estimate_generative_log_ter,
     estimate_learning_error,
-    estimate_path_curve,
     estimate_path_kl,
     estimate_sequence_error_rate,
     marginal_kl_bracket,
@@ -39,14 +38,14 @@ def close(estimate, truth):
 
 def test_path_curve_agrees_with_the_exact_one():
     language = random_ngram(2, 8, seed=1, prune_below=0.05)
-    curve = estimate_path_curve(language, 48, num_sequences=200, generator=torch.Generator().manual_seed(0))
+    curve = estimate_information_curve(language, 48, num_sequences=200, generator=torch.Generator().manual_seed(0))
     for n in (1, 2, 8, 64, 512):
         estimate = curve.path_kl(uniform(n))
         close(estimate, path.path_kl(language, 48, uniform(n)))
         assert (estimate.high - estimate.low) / estimate.value < 0.06
         assert (estimate.method, estimate.law, estimate.unit) == ("monte-carlo", "path", "nats")
     exact = path.information_curve(language, 48, torch.as_tensor(curve.nodes))
-    for node, estimate in enumerate(curve.information()):
+    for node, estimate in enumerate(curve.h(curve.nodes)):
         if node > 0:
             close(estimate, float(exact[node]))
 
@@ -70,9 +69,9 @@ def test_path_kl_of_other_languages_agrees_with_enumeration(language):
 def test_interpolation_error(switch, length, tolerance):
     """The default nodes on exact curves, very slow mixing included: what interpolation costs, and that it is said."""
     language = NGramLanguage(torch.tensor([[1 - switch, switch], [switch, 1 - switch]], dtype=torch.float64))
-    nodes = estimate_path_curve(language, length, num_sequences=2).nodes
+    nodes = estimate_information_curve(language, length, num_sequences=2).nodes
     values = path.information_curve(language, length, torch.as_tensor(nodes)).numpy()
-    curve = PathCurve(length, np.stack([values, values]))
+    curve = SampledInformationCurve(length, np.stack([values, values]))
     for n in (2, 8, 64, 512):
         exact = path.path_kl(language, length, uniform(n))
         estimate = curve.path_kl(uniform(n))

@@ -16,7 +16,7 @@ from mdmtheory.exact import optimal
 
 @st.composite
 def curves(draw):
-    """Rising curves with flat stretches and jumps."""
+    """Rising curves with flat segments and jumps."""
     rises = draw(st.lists(st.sampled_from([0.0, 0.0, 1e-9, 0.1, 0.5, 1.0, 3.0]), min_size=1, max_size=8))
     return np.cumsum([0.0, *rises])
 

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from languages.checks import check_distributions
 
-ArrayLike = Sequence[float] | np.ndarray | Tensor
+Reveal = Sequence[float] | np.ndarray | Tensor
+"""Reveal probabilities as users give them."""
 
 
-def reveal_probabilities(reveal: ArrayLike) -> Float[Tensor, " N"]:
+def reveal_probabilities(reveal: Reveal) -> Float[Tensor, " N"]:
     """Checked reveal probabilities on the CPU, rescaled to sum to one in rounding.
 
     Raises:

@@ -1,9 +1,9 @@
-"""Random orders of the positions of a row."""
+"""Ranks, and random orders of the positions of a row."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -24,4 +24,9 @@ def random_ranks(
         generator: Source of randomness on `device`.
         device: Where the result lives.
     """
-    return torch.rand(batch, length, dtype=dtype, generator=generator, device=device).argsort(1).argsort(1)
+    return ranks(torch.rand(batch, length, dtype=dtype, generator=generator, device=device))
+
+
+def ranks(numbers: Float[Tensor, "*B L"]) -> Int[Tensor, "*B L"]:
+    """The rank 0 … L − 1 of every number along the last axis."""
+    return numbers.argsort(-1).argsort(-1)
