@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from languages.information import entropy_rate
     from languages.interchange import from_hmmlearn, language_digest, load, save, to_frame, to_hmmlearn
     from languages.language import Conditionals, Language
+    from languages.next_token import next_token_log_probs
     from languages.ngram import NGramLanguage
     from languages.random_languages import random_hmm, random_ngram, random_stops
     from languages.specification import language_from
@@ -52,6 +53,7 @@ _ROOMS = {
     "languages.information": ("entropy_rate",),
     "languages.interchange": ("from_hmmlearn", "language_digest", "load", "save", "to_frame", "to_hmmlearn"),
     "languages.language": ("Conditionals", "Language"),
+    "languages.next_token": ("next_token_log_probs",),
     "languages.ngram": ("NGramLanguage",),
     "languages.random_languages": ("random_hmm", "random_ngram", "random_stops"),
     "languages.specification": ("language_from",),
@@ -82,6 +84,7 @@ __all__ = [
     "language_from",
     "load",
     "mds_code",
+    "next_token_log_probs",
     "ngram_from_text",
     "parity_blocks",
     "random_hmm",
