@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from languages.language import Conditionals, Language
     from languages.ngram import NGramLanguage
     from languages.random_languages import random_hmm, random_ngram, random_stops
-    from languages.specification import language_from
+    from languages.specification import LanguageSpec, language_from
     from languages.text import TextLanguage, ngram_from_text
     from languages.variable_length import ending_within, with_end
 
@@ -54,7 +54,7 @@ _ROOMS = {
     "languages.language": ("Conditionals", "Language"),
     "languages.ngram": ("NGramLanguage",),
     "languages.random_languages": ("random_hmm", "random_ngram", "random_stops"),
-    "languages.specification": ("language_from",),
+    "languages.specification": ("LanguageSpec", "language_from"),
     "languages.text": ("TextLanguage", "ngram_from_text"),
     "languages.variable_length": ("ending_within", "with_end"),
 }
@@ -67,6 +67,7 @@ __all__ = [
     "Estimate",
     "HMMLanguage",
     "Language",
+    "LanguageSpec",
     "MarkovChain",
     "NGramLanguage",
     "SupportAutomaton",

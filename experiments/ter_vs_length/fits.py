@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.ter_vs_length.cells import FIRST_ORDER
+from languages import LanguageSpec
 
 if TYPE_CHECKING:
     import pandas
@@ -132,7 +133,7 @@ def all_matches(table: pandas.DataFrame) -> dict[tuple[str, str], Match]:
     """How each law of each language matches the paper's figures for that kind of n-gram."""
     found = {}
     for language in dict.fromkeys(table["language"]):
-        kind = series(table[table["language"] == language.partition(":")[0]])
+        kind = series(table[table["language"] == LanguageSpec.parse(language).kind])
         for name, rows in series(table[table["language"] == language]).items():
             if name != "paper" and "paper" in kind and (one := match(kind["paper"], rows)) is not None:
                 found[language, name] = one
