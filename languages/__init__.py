@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from languages.estimate import Estimate
     from languages.hidden_markov import HMMLanguage
     from languages.information import entropy_rate
-    from languages.interchange import from_hmmlearn, load, save, to_frame, to_hmmlearn
+    from languages.interchange import from_hmmlearn, language_digest, load, save, to_frame, to_hmmlearn
     from languages.language import Conditionals, Language
     from languages.ngram import NGramLanguage
     from languages.random_languages import random_hmm, random_ngram, random_stops
@@ -50,7 +50,7 @@ _ROOMS = {
     "languages.estimate": ("Estimate",),
     "languages.hidden_markov": ("HMMLanguage",),
     "languages.information": ("entropy_rate",),
-    "languages.interchange": ("from_hmmlearn", "load", "save", "to_frame", "to_hmmlearn"),
+    "languages.interchange": ("from_hmmlearn", "language_digest", "load", "save", "to_frame", "to_hmmlearn"),
     "languages.language": ("Conditionals", "Language"),
     "languages.ngram": ("NGramLanguage",),
     "languages.random_languages": ("random_hmm", "random_ngram", "random_stops"),
@@ -79,6 +79,7 @@ __all__ = [
     "ending_within",
     "entropy_rate",
     "from_hmmlearn",
+    "language_digest",
     "language_from",
     "load",
     "mds_code",

@@ -73,9 +73,15 @@ class HMMLanguage(Language):
     def to(self, device: torch.device | str) -> Self:
         if torch.device(device) == self.device:
             return self
-        parent = self.parent.to(device) if self.parent is not None else None
-        tables = (table.to(device) for table in (self.initial, self.transition, self.emission))
-        return type(self)(*tables, name=self.name, parent=parent, closed_forms=self.closed_forms)
+        moved = type(self).__new__(type(self))
+        caches = {name for name in vars(self) if isinstance(getattr(type(self), name, None), functools.cached_property)}
+        moved.__dict__.update({name: value for name, value in vars(self).items() if name not in caches})
+        # Bit for bit: the constructor would divide every row by its sum, which is one but for rounding.
+        moved.initial, moved.transition, moved.emission = (
+            table.to(device) for table in (self.initial, self.transition, self.emission)
+        )
+        moved.parent = self.parent.to(device) if self.parent is not None else None
+        return moved
 
     def pruned(self, threshold: float, *, name: str | None = None) -> Self:
         """Drop transition and emission probabilities below `threshold` and renormalise; the initial law stays.
