@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from languages.checks import check_fraction
+from languages.interchange import language_digest
 from languages.kinds import KINDS
 from languages.language import Language
 from languages.variable_length import with_end
@@ -117,6 +118,14 @@ class LanguageSpec:
             return language
         # Sums stop when they are complete.
         return with_end(language, stop={";": stop} if self.kind == "arithmetic" else stop, name=name)
+
+    def digest(self) -> str:
+        """Digest of the tables that it says: two that say other words may build the same language.
+
+        Raises:
+            ValueError: A value that does not fit.
+        """
+        return language_digest(self.build())
 
     def __str__(self) -> str:
         defaults = {**KINDS[_kind_of(self.kind)].options, **COMMON}

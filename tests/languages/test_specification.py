@@ -14,6 +14,7 @@ from languages import (
     TextLanguage,
     arithmetic_chains,
     deterministic_cycle,
+    language_digest,
     language_from,
     mds_code,
     parity_blocks,
@@ -166,6 +167,8 @@ def test_specifications_that_say_the_same_are_equal():
     assert same(spec.build(), language_from("hmm:states=4"))
     assert spec.having(states=8).build().name == "hmm"
     assert spec != LanguageSpec.parse("hmm:states=4,prune=0.05000001")
+    assert spec.digest() == language_digest(language_from("hmm:states=4"))
+    assert spec.digest() != spec.having(seed=2).digest()
 
 
 @pytest.mark.parametrize("name", ["2-gram:vocab=3", "3-gram:vocab=3", "1-gram", "hmm:states=5", "topics:topics=3"])
