@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from languages.next_token import next_token_log_probs
     from languages.ngram import NGramLanguage
     from languages.random_languages import random_hmm, random_ngram, random_stops
-    from languages.specification import language_from
+    from languages.specification import LanguageSpec, language_from
     from languages.text import TextLanguage, ngram_from_text
     from languages.variable_length import ending_within, with_end
 
@@ -56,7 +56,7 @@ _ROOMS = {
     "languages.next_token": ("next_token_log_probs",),
     "languages.ngram": ("NGramLanguage",),
     "languages.random_languages": ("random_hmm", "random_ngram", "random_stops"),
-    "languages.specification": ("language_from",),
+    "languages.specification": ("LanguageSpec", "language_from"),
     "languages.text": ("TextLanguage", "ngram_from_text"),
     "languages.variable_length": ("ending_within", "with_end"),
 }
@@ -69,6 +69,7 @@ __all__ = [
     "Estimate",
     "HMMLanguage",
     "Language",
+    "LanguageSpec",
     "MarkovChain",
     "NGramLanguage",
     "SupportAutomaton",

@@ -71,10 +71,10 @@ class LanguageSpeedCell(SectionCell):
     def _speeds(self, device: str) -> dict[str, Estimate]:
         import torch
 
-        from languages import language_from
+        from languages import LanguageSpec
 
         rows, wide = self._batches(device)
-        language = language_from(f"{self.language}{',' if ':' in self.language else ':'}prune=0").to(device)
+        language = LanguageSpec.parse(self.language).having(prune=0.0).build().to(device)
         generator = seeded(device)
         tokens = language.sample(rows, self.length, generator=generator)
         holes = torch.rand(tokens.shape, generator=generator, device=device) < 0.5

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.accelerator.section import DeviceRow, SectionCell
 from experiments.harness import Row
+from experiments.shared.language_cell import language_of
 from experiments.shared.oracle_samples import OracleCell
 from experiments.shared.path_law import PathCell
 from experiments.shared.trained_models import ModelCell
@@ -70,12 +71,11 @@ class ExactCell(StudyCell):
 
     def run(self, workdir: Path) -> Sequence[Row]:
         """Ask the exact calculators, then the samplers; `workdir` is not needed."""
-        from languages import language_from
         from mdmtheory import exact
         from mdmtheory.samplers.schemes import Bernoulli
 
         rows = list(PathCell(*self.place, self.steps, PATH_SEQUENCES, device=self.device).run(workdir))
-        language = language_from(self.language)
+        language = language_of(self.language)
         for steps in self.steps:
             try:
                 ser = exact.error(language, self.length, Bernoulli.uniform(steps), "ser")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from experiments.harness.cell_files import read_cell
+from experiments.harness.cell_files import CellRecord, read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
 from experiments.harness.folder import claimed, forget
@@ -54,17 +54,19 @@ class Standing:
 
     Attributes:
         record: What run.json says.
-        table: The tidy table of the cells finished so far.
+        finished: Records of the cells finished so far, by key.
         failures: The cells that failed.
         skipped: The cells that a time limit left out.
         waiting: Labels of the cells not yet run.
+        table: The tidy table of what is finished, when it was last written.
     """
 
     record: dict[str, Any]
-    table: pandas.DataFrame
+    finished: dict[str, CellRecord]
     failures: list[Outcome]
     skipped: list[Outcome]
     waiting: list[str]
+    table: pandas.DataFrame = dataclasses.field(default_factory=lambda: frame_of([]))
 
 
 def _as_given(config: Any) -> Any:
@@ -183,7 +185,7 @@ class Experiment(Generic[C]):
             record = {**provenance(self.name, config), "jobs": plan.jobs, "backend": backend, "status": "running"}
             started = time.perf_counter()
             write_run(folder, record)
-            standing = Standing(record, self._table(plan, folder), [], [], [plan.cells[k].label for k in plan.pending])
+            standing = Standing(record, dict(plan.finished), [], [], [plan.cells[k].label for k in plan.pending])
             record["status"] = "interrupted"
             try:
                 self._run_pending(plan, config, folder, backend, deadline, standing)
@@ -210,16 +212,15 @@ class Experiment(Generic[C]):
                 standing.waiting.remove(outcome.label)
                 if outcome.error is not None:
                     (standing.skipped if outcome.skipped else standing.failures).append(outcome)
+                elif (stored := read_cell(folder, outcome.key)) is not None:
+                    standing.finished[outcome.key] = stored
                 if self.page is not None:
-                    standing.table = self._table(plan, folder)
-                    self._write_tables(config, folder, standing)
+                    self._write_tables(plan, config, folder, standing)
 
-    def _table(self, plan: RunPlan, folder: Path) -> pandas.DataFrame:
-        """The tidy table of what is finished."""
-        records = [read_cell(folder, key) for key in plan.cells]
-        return frame_of(row for record in records if record is not None for row in record.rows)
-
-    def _write_tables(self, config: C, folder: Path, standing: Standing) -> list[Path]:
+    def _write_tables(self, plan: RunPlan, config: C, folder: Path, standing: Standing) -> list[Path]:
+        """Write what is finished, in the order of the cells, and the page about it."""
+        finished = standing.finished
+        standing.table = frame_of(row for key in plan.cells if key in finished for row in finished[key].rows)
         files = write_tables(folder, standing.table) if len(standing.table) else []
         if self.page is not None:
             files.append(folder / f"{self.name}.md")
@@ -229,8 +230,7 @@ class Experiment(Generic[C]):
     def _conclude(self, plan: RunPlan, config: C, folder: Path, standing: Standing) -> Results:
         with contextlib.suppress(OSError):  # it stays if a cell left a checkpoint there
             (folder / "work").rmdir()
-        standing.table = table = self._table(plan, folder)
-        files = self._write_tables(config, folder, standing)
+        files, table = self._write_tables(plan, config, folder, standing), standing.table
         files.append(folder / "run.json")
         if not standing.failures and not standing.skipped:
             files.extend(self.figures(table, config, folder))

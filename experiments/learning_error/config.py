@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from experiments.learning_error.network_training import network_training
 from experiments.shared.config import SyntheticConfig
+from experiments.shared.language_cell import language_of
 
 Network = tuple[int, int, int]
 """Width, depth and training steps."""
@@ -60,12 +61,11 @@ class Config(SyntheticConfig):
     def check(self) -> None:
         """Build every language and network configuration and check every number before any work is done."""
         super().check()
-        from languages import language_from
         from languages.checks import check_fraction
         from mdmtheory.exact.enumeration import check_affordable
 
         for specification in self.schedule_languages:
-            language_from(specification)
+            language_of(specification)
         self.check_counts("width", "depth", "training_steps", "steps", "schedule_steps", "small_length", "small_steps")
         self.check_counts(*(name for name in ("widths", "depths", "fewer_training_steps") if getattr(self, name)))
         self.check_counts("small_training_steps")
@@ -73,7 +73,7 @@ class Config(SyntheticConfig):
         self.check_some("revealed")
         for fraction in self.revealed:
             check_fraction("revealed", fraction)
-        check_affordable(language_from(self.small_language).vocab_size, self.small_length)
+        check_affordable(language_of(self.small_language).vocab_size, self.small_length)
         if self.small_length in self.lengths and self.small_language in (*self.languages, *self.schedule_languages):
             raise ValueError(
                 f"small_language must not be among the others at the same length, got {self.small_language}"

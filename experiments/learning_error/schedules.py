@@ -21,16 +21,15 @@ import torch
 from numpy.typing import NDArray
 
 from experiments.learning_error.measures import Measured
+from experiments.shared.sampled_curves import sampled_curves
 from languages import Estimate, Language
-from languages.information import estimate_information_curve, information_curve
+from languages.information import information_curve
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.estimates import learning_error_curve, network_information_curve
 from mdmtheory.exact import path
 from mdmtheory.exact.optimal import Curve, best_reveal, density_reveal
 
 Weights = NDArray[np.float64]
-FINE = 2049
-"""Points at which a sampled curve is made monotone."""
 MOST_UNIFORM = 4096
 """Uniform steps beyond which nobody looks for as good a path KL."""
 
@@ -56,11 +55,7 @@ def true_curve(language: Language, length: int, sequences: int, seed: int) -> Tr
         known = information_curve(language, length)
         return TrueCurve(known.mean, known.at, known.path_kl)
     generator = torch.Generator(device=language.device).manual_seed(seed)
-    chooses, judges = (
-        estimate_information_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
-    )
-    grid = np.sin(np.linspace(0.0, np.pi / 2, FINE)) ** 2
-    values = np.maximum.accumulate(np.maximum(chooses.mean(grid), 0.0))
+    grid, values, judges = sampled_curves(language, length, sequences, generator)
     return TrueCurve(lambda t: np.interp(t, grid, values), judges.h, judges.path_kl)
 
 

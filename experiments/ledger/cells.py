@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Cell, Row
+from experiments.shared.language_cell import language_of
 
 if TYPE_CHECKING:
     from mdmtheory.bounds import Comparison, Entry
@@ -83,12 +84,10 @@ class LedgerCell(Cell):
         entry = ledger(self.modules)[self.entry]
         if not self.language:  # its own instances fulfil its assumptions, or the entry is wrong: an error
             return [row for arguments in entry.instances() for row in _checked(entry, arguments)]
-        from languages import language_from
-
         rows: list[Row] = []
         assert self.length is not None
         try:
-            for arguments in entry.instances_of(language_from(self.language), self.length):
+            for arguments in entry.instances_of(language_of(self.language), self.length):
                 rows += _checked(entry, arguments)
         except ValueError as reason:
             rows.append(self._refusal(entry, reason))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from experiments.harness import ExperimentConfig
 from experiments.ledger.cells import ledger
+from experiments.shared.language_cell import language_of
 
 ALL = ("all",)
 
@@ -39,7 +40,6 @@ class Config(ExperimentConfig):
     def check(self) -> None:
         """Look up every entry and build every language before any work is done."""
         super().check()
-        from languages import language_from
         from languages.checks import check_count
 
         if self.device != "cpu":
@@ -53,7 +53,7 @@ class Config(ExperimentConfig):
         for length in self.lengths:
             check_count("lengths", length)
         for specification in self.languages:
-            language_from(specification)
+            language_of(specification)
 
     def entries(self) -> list[str]:
         """Ids of the entries asked for, in the order of the ledger."""

@@ -6,6 +6,7 @@ import dataclasses
 
 from experiments.samplers.settings import settings
 from experiments.shared.config import SyntheticConfig
+from experiments.shared.language_cell import language_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,10 @@ class Config(SyntheticConfig):
         for length in self.lengths:
             if not self.at(length):
                 raise ValueError(f"budgets must hold one from L/16 up and below L for L={length}, got {self.budgets}")
-        from languages import language_from
         from mdmtheory.denoisers import UniformOracle
 
         for specification in self.languages:
-            UniformOracle(language_from(specification))
+            UniformOracle(language_of(specification))
         known = [setting.name for setting in settings()]
         for name in self.samplers:
             if name != "all" and name not in known:

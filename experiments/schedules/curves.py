@@ -9,21 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from experiments.shared.sampled_curves import sampled_curves
 from languages import Estimate, Language
 from languages.closed_forms import having
 from languages.information import (
     InformationCurve,
     conflict_curve,
     estimate_conflict_curve,
-    estimate_information_curve,
     information_curve,
     is_first_order,
 )
 from mdmtheory.exact.optimal import Curve
 
 Weights = NDArray[np.float64]
-FINE = 2049
-"""Points at which a sampled curve is made monotone."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,11 +85,7 @@ def _sampled(
     language: Language, length: int, sequences: int, generator: torch.Generator, g: Curve | None
 ) -> ScheduleCurves:
     """One sampled curve to choose by, another one to judge."""
-    chooses, judges = (
-        estimate_information_curve(language, length, num_sequences=sequences, generator=generator) for _ in range(2)
-    )
-    grid = np.sin(np.linspace(0.0, np.pi / 2, FINE)) ** 2
-    values = np.maximum.accumulate(np.maximum(chooses.mean(grid), 0.0))
+    grid, values, judges = sampled_curves(language, length, sequences, generator)
     slope = np.maximum(np.gradient(values, grid), 0.0)
     return ScheduleCurves(
         h=lambda t: np.interp(t, grid, values),

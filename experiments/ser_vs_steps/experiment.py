@@ -10,7 +10,7 @@ from experiments.harness import Cell, Experiment
 from experiments.ser_vs_steps.cells import ExponentCell, SequenceErrorCell
 from experiments.ser_vs_steps.config import PRESETS, Config, linear_steps
 from experiments.ser_vs_steps.report import proportional, report
-from experiments.shared.language_cell import content_digest
+from experiments.shared.language_cell import content_digest, language_of
 from experiments.shared.oracle_samples import OracleCell
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 def cells(config: Config) -> Sequence[Cell]:
     """Calculators, samples and the exponent of each language."""
-    from languages import language_from
     from mdmtheory.exact.uniform_steps import has_calculator
 
     result: list[Cell] = []
     for specification in config.languages:
         content = content_digest(specification)
-        calculated = has_calculator(language_from(specification))
+        calculated = has_calculator(language_of(specification))
         for length in sorted({*config.lengths, *config.ratio_lengths}):
             place = (specification, content, length, config.seed)
             swept, proportional = length in config.lengths, length in config.ratio_lengths

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from pathlib import Path
+import functools
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Cell, Row
@@ -12,7 +11,7 @@ from experiments.harness import Cell, Row
 if TYPE_CHECKING:
     import torch
 
-    from languages import Estimate, Language
+    from languages import Estimate, Language, LanguageSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +42,7 @@ class LanguageCell(Cell):
 
     def build(self) -> Language:
         """The language on the cell's device."""
-        from languages import language_from
-
-        return language_from(self.language).to(self.device)
+        return language_of(self.language).to(self.device)
 
     def generator(self) -> torch.Generator:
         """A generator on the cell's device, seeded for this cell alone."""
@@ -59,28 +56,36 @@ class LanguageCell(Cell):
         return Row.of(estimate, language=self.language, length=self.length, metric=metric, **{**defaults, **places})
 
 
+def language_of(specification: str) -> Language:
+    """The language of a specification, built once in a process and shared from then on; it is immutable."""
+    from languages import LanguageSpec
+
+    spec = LanguageSpec.parse(specification)
+    return _built(spec, specification, spec.content)
+
+
+@functools.lru_cache(maxsize=8)
+def _built(spec: LanguageSpec, name: str, content: str) -> Language:
+    """One for each name and content: equal specifications may be written in two ways, and a file may change."""
+    return spec.build()
+
+
 def content_digest(specification: str) -> str:
     """Digest of the file that a text specification names, empty for other languages.
 
     Raises:
         ValueError: The file cannot be read.
     """
-    name, _, rest = specification.partition(":")
-    if name != "text":
-        return ""
-    path = Path(rest.split(",")[0])
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise ValueError(f"cannot read the text file {str(path)!r}: {error}") from error
+    from languages import LanguageSpec
+
+    return LanguageSpec.parse(specification).content
 
 
 def describe_size(specification: str) -> int:
     """Roughly how many hidden states inference on a language has, for time estimates that build nothing."""
-    import re
+    from languages import LanguageSpec
 
-    ngram = re.match(r"(\d+)-gram(?:.*vocab=(\d+))?", specification)
-    if ngram:
-        return int(ngram[2] or 8) ** max(0, int(ngram[1]) - 1) if int(ngram[1]) > 2 else 1
-    states = re.search(r"states=(\d+)|symbols=(\d+)", specification)
-    return int(states[1] or 2 * int(states[2])) if states else 8
+    spec = LanguageSpec.parse(specification)
+    if spec.kind in ("1-gram", "2-gram"):
+        return 1  # the nearest revealed neighbours say it all
+    return spec.states if spec.states is not None else 8

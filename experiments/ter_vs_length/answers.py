@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from experiments.ter_vs_length.fits import LAWS, PowerLaw, all_matches, fits, series
+from languages import LanguageSpec
 
 if TYPE_CHECKING:
     import pandas
@@ -67,7 +68,7 @@ def _verdict(kind: str, paper: PowerLaw, laws: dict[tuple[str, str], PowerLaw]) 
     """Whose slope in N lies in the interval of the paper's, for one kind of n-gram."""
     groups: dict[str, list[str]] = {"as fast as that": [], "more slowly": [], "faster": []}
     for (language, law), fit in laws.items():
-        if language.partition(":")[0] == kind:
+        if LanguageSpec.parse(language).kind == kind:
             apart = fit.steps - paper.steps
             group = "as fast as that" if abs(apart) <= paper.steps_half else "more slowly" if apart > 0 else "faster"
             groups[group].append(f"{law} ({language})")

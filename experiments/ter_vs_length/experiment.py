@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Cell, Experiment
-from experiments.shared.language_cell import content_digest
+from experiments.shared.language_cell import content_digest, language_of
 from experiments.shared.published import STEPS, TER_INCREASE_PERCENT, PublishedCell
 from experiments.ter_vs_length.cells import ChainLawsCell, SampledLawsCell
 from experiments.ter_vs_length.config import PRESETS, Config
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 def cells(config: Config) -> Sequence[Cell]:
     """The paper's rows, and the three laws of each language."""
-    from languages import language_from
+    from languages import LanguageSpec
     from mdmtheory.estimates.long_chains import serves
 
     result: list[Cell] = []
-    kinds = {specification.partition(":")[0] for specification in config.languages}
+    kinds = {LanguageSpec.parse(specification).kind for specification in config.languages}
     result += [PublishedCell(kind, length, STEPS) for kind, length in TER_INCREASE_PERCENT if kind in kinds]
     for specification in config.languages:
         place = (specification, content_digest(specification))
-        if serves(language_from(specification)):
+        if serves(language_of(specification)):
             lengths = tuple(sorted(config.lengths))
             cell = (*place, lengths[-1], config.seed, lengths, config.steps, config.kl_samples)
             result.append(ChainLawsCell(*cell, device=config.device))

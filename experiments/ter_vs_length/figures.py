@@ -21,6 +21,7 @@ from experiments.harness.tables import scaled
 from experiments.shared.look import common_legend, handles_of, percent_values, same_heights, save
 from experiments.shared.published import STEPS
 from experiments.ter_vs_length.fits import LAWS, all_matches, fits, series
+from languages import LanguageSpec
 
 if TYPE_CHECKING:
     import pandas
@@ -50,7 +51,9 @@ def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequenc
         figure, panels = new_figure(len(languages), 2, width=3.5, height=3.1)
         for language, above, below in zip(languages, panels, panels[len(languages) :], strict=False):
             here = table[table["language"] == language]
-            published = table[(table["language"] == language.partition(":")[0]) & (table["method"] == "published")]
+            published = table[
+                (table["language"] == LanguageSpec.parse(language).kind) & (table["method"] == "published")
+            ]
             for law in LAWS:
                 _draw_law(above, here[here["length"] == length], law, style[law])
                 ratio = _ratio(published, series(here).get(law))
@@ -62,7 +65,7 @@ def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequenc
                         below.plot(rows["steps"].astype(float), rows["ratio"], label=label, linewidth=0.8, **look)
                         label = "_nolegend_"
             _draw_published(above, published)
-            fit = slopes.get((language.partition(":")[0], "paper"))
+            fit = slopes.get((LanguageSpec.parse(language).kind, "paper"))
             note = "" if fit is None else f"\npaper falls as N$^{{{fit.steps:.2f}}}$"
             above.set_title(language + note)
             _steps_axis(above, here, published)
@@ -109,7 +112,9 @@ def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequen
     with house_style():
         figure, panels = new_figure(len(languages), width=3.5, height=3.4)
         for language, axes in zip(languages, panels, strict=True):
-            published = table[(table["language"] == language.partition(":")[0]) & (table["method"] == "published")]
+            published = table[
+                (table["language"] == LanguageSpec.parse(language).kind) & (table["method"] == "published")
+            ]
             lines = series(table[table["language"] == language])
             for steps in chosen:
                 for law in LAWS:

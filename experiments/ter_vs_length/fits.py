@@ -15,6 +15,7 @@ from scipy import stats
 
 from experiments.harness.rows import BRACKETS
 from experiments.ter_vs_length.cells import FIRST_ORDER
+from languages import LanguageSpec
 
 if TYPE_CHECKING:
     import pandas
@@ -133,7 +134,7 @@ def all_matches(table: pandas.DataFrame) -> dict[tuple[str, str], Match]:
     """How each law of each language matches the paper's figures for that kind of n-gram."""
     found = {}
     for language in dict.fromkeys(table["language"]):
-        kind = series(table[table["language"] == language.partition(":")[0]])
+        kind = series(table[table["language"] == LanguageSpec.parse(language).kind])
         for name, rows in series(table[table["language"] == language]).items():
             if name != "paper" and "paper" in kind and (one := match(kind["paper"], rows)) is not None:
                 found[language, name] = one

@@ -27,12 +27,19 @@ BAD_FLAGS = [
     (["--device", "gpu"], "device", "gpu"),
 ]
 """Refused by all; a file bad_flags.py beside the tests of an experiment has its own."""
+LANGUAGE_FLAGS = [
+    (["--languages", "2-grams"], "2-grams"),
+    (["--languages", "hmm:stats=4"], "stats=4"),
+    (["--languages", "2-gram", "--lengths", "0"], "lengths"),
+]
+"""Refused by all that take languages."""
 
 
 def bad_flags():
     for name in FOUND:
         own = HERE / name / "bad_flags.py"
-        for flags, *words in [*BAD_FLAGS, *(runpy.run_path(str(own))["BAD_FLAGS"] if own.exists() else [])]:
+        common = [*BAD_FLAGS, *(LANGUAGE_FLAGS if hasattr(FOUND[name].presets["smoke"], "languages") else [])]
+        for flags, *words in [*common, *(runpy.run_path(str(own))["BAD_FLAGS"] if own.exists() else [])]:
             yield pytest.param(name, flags, words, id=f"{name} {' '.join(flags)}")
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from languages import (
     HMMLanguage,
+    LanguageSpec,
     NGramLanguage,
     TextLanguage,
     arithmetic_chains,
     deterministic_cycle,
+    language_digest,
     language_from,
     mds_code,
     parity_blocks,
@@ -21,7 +25,8 @@ from languages import (
     slow_topics,
     with_end,
 )
-from languages.specification import GRAMMAR
+from languages.kinds import KINDS
+from languages.specification import COMMON, GRAMMAR
 from languages.variable_length import VariableLength
 
 DEFAULTS = ["2-gram", "3-gram", "4-gram", "hmm", "copy-pairs", "parity", "repeat", "cycle", "walk", "topics", "mds"]
@@ -121,6 +126,70 @@ def test_text(tmp_path):
     assert language.vocabulary == ["one", "three", "two"]
     assert language.order == 3
     assert language_from(f"text:{file}").order == 2
+
+
+def some_values(default):
+    """Values of the type of a default, as a person may write them."""
+    if isinstance(default, float):
+        return st.floats(0, 1, allow_subnormal=False) | st.sampled_from([0.05, 1 / 3, 1e-300, 1.0])
+    return st.integers(0, 10**6) if isinstance(default, int) else st.sampled_from(["uniform", "0", "next", "word"])
+
+
+@st.composite
+def specifications(draw):
+    """A line of text, with options in any order and defaults spelt out or not."""
+    kind = draw(st.sampled_from(sorted(KINDS)))
+    options = {**KINDS[kind].options, **COMMON}
+    named = draw(st.permutations(sorted(options)))[: draw(st.integers(0, len(options)))]
+    said = [f"{name}={draw(some_values(options[name]) | st.just(options[name]))}" for name in named]
+    name = f"{draw(st.integers(0, 12))}-gram" if kind == "N-gram" else kind
+    return f"{name}:{','.join(['a file.txt', *said] if kind == 'text' else said)}"
+
+
+@given(specifications())
+def test_a_specification_reads_back_as_it_is_written(text):
+    spec = LanguageSpec.parse(text)
+    again = LanguageSpec.parse(str(spec))
+    assert again == spec
+    assert hash(again) == hash(spec)
+    assert str(again) == str(spec)
+    assert len(str(spec)) <= len(text)
+    for name, value in spec.options.items():
+        assert spec.having(**{name: value}) == spec
+
+
+def test_specifications_that_say_the_same_are_equal():
+    spec = LanguageSpec.parse("hmm:vocab=8,states=4,prune=0.050")
+    assert spec == LanguageSpec.parse(" hmm:states=4 ")
+    assert str(spec) == "hmm:states=4"
+    assert spec.text == "hmm:vocab=8,states=4,prune=0.050"
+    assert spec.build().name == spec.text
+    assert same(spec.build(), language_from("hmm:states=4"))
+    assert spec.having(states=8).build().name == "hmm"
+    assert spec != LanguageSpec.parse("hmm:states=4,prune=0.05000001")
+    assert spec.digest() == language_digest(language_from("hmm:states=4"))
+    assert spec.digest() != spec.having(seed=2).digest()
+
+
+@pytest.mark.parametrize("name", ["2-gram:vocab=3", "3-gram:vocab=3", "1-gram", "hmm:states=5", "topics:topics=3"])
+def test_a_specification_knows_its_states_unbuilt(name):
+    spec = LanguageSpec.parse(name)
+    language = spec.build()
+    states = language.num_states if isinstance(language, HMMLanguage) else spec.options["vocab"] ** (language.order - 1)
+    assert spec.states == states
+    assert LanguageSpec.parse("arithmetic").states is None
+
+
+def test_a_specification_knows_what_is_in_its_file(tmp_path):
+    file = tmp_path / "tale.txt"
+    file.write_text("to be or not")
+    spec = LanguageSpec.parse(f"text:{file}")
+    before = spec.content
+    file.write_text("to be or nob")
+    assert len({before, spec.content, LanguageSpec.parse("hmm").content}) == 3
+    file.unlink()
+    with pytest.raises(ValueError, match=r"cannot read the text file .*tale"):
+        _ = spec.content
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,17 @@ def test_another_configuration_reuses_the_cells_it_shares(toy, tmp_path):
     assert len(list((tmp_path / "out" / "cells").glob("*.json"))) == 3
 
 
+def test_each_stored_cell_is_read_once(toy, tmp_path, monkeypatch):
+    read, reads = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (reads.append(path), read(path))[1])
+    for steps, counts in (("1", {2}), ("1 2", {1, 2}), ("1 2", {1})):  # a new one is looked for and then read
+        reads.clear()
+        assert toy.main(toy.TOY, ["--out", str(tmp_path), "--steps", *steps.split()]) == 0
+        cells = Counter(path.name for path in reads if path.parent.name == "cells")
+        assert len(cells) == len(steps.split())
+        assert set(cells.values()) == counts
+
+
 def test_a_failing_cell_costs_nothing_but_itself(toy, tmp_path, capsys):
     arguments = ["--out", str(tmp_path), "--languages", "2-gram", "broken", "--steps", "1", "2"]
     assert toy.main(toy.TOY, arguments) == 1

@@ -5,5 +5,4 @@ BAD_FLAGS = [
     (["--sequences", "1"], "sequences"),
     (["--languages", "hmm"], "marginal law of 'hmm'"),
     (["--languages", "3-gram"], "3-gram"),
-    (["--lengths", "0"], "lengths"),
 ]

@@ -5,8 +5,6 @@ BAD_FLAGS = [
     (["--ids", "all", "ser-kl"], "'all' is not in the ledger"),
     (["--ids", "fhs", "--kinds", "bound"], "no entry is among ids fhs and of kind bound"),
     (["--kinds", "theorem"], "theorem"),
-    (["--languages", "5-grams"], "5-grams"),
-    (["--languages", "hmm", "--lengths", "0"], "lengths"),
     (["--languages", "text:/nowhere/tale.txt"], "/nowhere/tale.txt"),
     (["--modules", "no_such_module"], "no_such_module"),
     (["--device", "cuda"], "device must be cpu"),

@@ -1,7 +1,6 @@
 """Flags that cannot work, and what the refusal says."""
 
 BAD_FLAGS = [
-    (["--languages", "3-grams"], "3-grams"),
     (["--budgets", "1"], "budgets"),
     (["--budgets", "600"], "budgets"),
     (["--sequences", "1"], "sequences"),

@@ -6,5 +6,4 @@ BAD_FLAGS = [
     (["--ser", "1"], "ser"),
     (["--ter_increase", "0"], "ter_increase"),
     (["--sequences", "1"], "sequences"),
-    (["--languages", "2-grams"], "2-grams"),
 ]

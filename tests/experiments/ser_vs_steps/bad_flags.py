@@ -11,5 +11,4 @@ BAD_FLAGS = [
     (["--exponent-steps", "0"], "exponent_steps"),
     (["--long-length", "0"], "long_length"),
     (["--sampled-up-to", "-1"], "sampled_up_to"),
-    (["--languages", "2-grams"], "2-grams"),
 ]

@@ -6,6 +6,4 @@ BAD_FLAGS = [
     (["--samples", "1"], "samples"),
     (["--path-samples", "1"], "path_samples"),
     (["--kl-samples", "1"], "kl_samples"),
-    (["--lengths", "0"], "lengths"),
-    (["--languages", "2-grams"], "2-grams"),
 ]
