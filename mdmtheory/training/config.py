@@ -28,6 +28,8 @@ class NetworkConfig:
             learn short languages sooner without them.
         local_start: Whether attention starts with the neighbours; see `TransformerConfig`.
         dropout: Dropout probability.
+        boundary_tokens: Whether rows are read between a start and an end symbol; see `TransformerConfig`. A causal
+            network has its start symbol anyway.
     """
 
     size: str = "tiny"
@@ -37,6 +39,7 @@ class NetworkConfig:
     rotary_base: float = 10000.0
     local_start: bool = False
     dropout: float = 0.0
+    boundary_tokens: bool = True
 
     def __post_init__(self) -> None:
         settle(self, **dict.fromkeys(("hidden_size", "num_layers", "num_heads"), optional(check_count)))
@@ -45,6 +48,7 @@ class NetworkConfig:
     def transformer(self, vocab_size: int, objective: Objective) -> TransformerConfig:
         """The whole shape: that of a network over a vocabulary which serves an objective."""
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        given["boundary_tokens"] &= not objective.causal
         told = objective.told_time
         if told is not None:
             given |= {"time_conditioned": True, "time_input": told}

@@ -55,14 +55,24 @@ def flat_settings(config: TrainingConfig) -> dict[str, Any]:
         **{name: getattr(config, name) for name in ("steps", "batch_size", "held_out", "seed")},
         **corpus,
         **_objective(config.objective),
-        **dataclasses.asdict(config.network),
+        **_network(config),
         **dataclasses.asdict(config.optimizer),
     }
+
+
+def _network(config: TrainingConfig) -> dict[str, Any]:
+    """The shape. Boundary tokens are left out where there are none: the first files did not speak of them."""
+    own = dataclasses.asdict(config.network)
+    if not own["boundary_tokens"] or config.objective.causal:
+        del own["boundary_tokens"]
+    return own
 
 
 def _objective(objective: Objective) -> dict[str, Any]:
     """The settings of an objective; what it does not have is at its default."""
     own: dict[str, Any] = dataclasses.asdict(objective)  # type: ignore[call-overload]
+    if own["targets"] == "samples":
+        del own["targets"]
     own = {_OLDER_NAMES.get(name, name): value for name, value in own.items() if name != "time"}
     if "skew" in own and own["skew"] is None:
         own = {**own, "masking": "bernoulli", "skew": _DEFAULTS["skew"]}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Callable
 
 import torch
 
 from languages.checks import check_count
 from languages.estimate import Estimate
+from languages.information import position_information
 from languages.language import Language
 from mdmtheory.training import checkpoints
 from mdmtheory.training.config import TrainingConfig
@@ -22,6 +24,8 @@ from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecor
 from mdmtheory.training.result import TrainingResult
 from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
 
+LEAST_FLOOR = 1e-3
+"""Error, nats a token, of which a run without boundary tokens warns."""
 ENTROPY_SEQUENCES = 4096
 """Sequences for the entropy of a language that has no exact one."""
 
@@ -54,6 +58,7 @@ def train(
         FloatingPointError: The loss is no longer finite.
     """
     check_count("length", length)
+    _warn_of_positions(language, length, config)
     folder = config.run.checkpoint_dir
     path = None if folder is None else checkpoints.prepare_folder(folder)
     identity = run_identity(language, length, config) if path is not None else {}
@@ -76,7 +81,7 @@ def train(
     display = ProgressDisplay(shown, config.total_steps, done.step, f"{config.objective.name} {config.network.size}")
     try:
         with torch.random.fork_rng(enabled=config.network.dropout > 0):
-            done = _run(engine, source, length, language.vocab_size, config, optimum, done, save, display)
+            done = _run(engine, source, language, length, config, optimum, done, save, display)
     finally:
         display.close()
     network = engine.averaged_network(shape)
@@ -93,8 +98,8 @@ def train(
 def _run(
     engine: Engine,
     source: SequenceSource,
+    language: Language,
     length: int,
-    vocab_size: int,
     config: TrainingConfig,
     optimum: float,
     done: checkpoints.Progress,
@@ -104,6 +109,7 @@ def _run(
     """Step until the end of the run or of the time, logging and saving on the way."""
     device, rank, world = engine.fabric.device, engine.fabric.global_rank, engine.fabric.world_size
     masks_generator = torch.Generator(device=device)
+    truth = config.objective.truth(language if config.objective.targets == "samples" else language.to(device))
     history = list(done.history)
     step, saved = done.step, done.step
     begun = time.perf_counter() - done.seconds
@@ -122,7 +128,7 @@ def _run(
         masks_generator.manual_seed(stream_seed(config.seed, Stream.MASKS, rank, step))
         if config.network.dropout > 0:
             torch.manual_seed(stream_seed(config.seed, Stream.DROPOUT, rank, step))
-        loss = config.objective.losses(engine.call, tokens, vocab_size, masks_generator).mean()
+        loss = config.objective.losses(engine.call, tokens, language.vocab_size, masks_generator, truth).mean()
         rate = config.optimizer.rate(step, part, config.total_steps)
         engine.step(loss, rate, config.optimizer.gradient_clip)
         total += loss.detach()
@@ -151,6 +157,21 @@ def _run(
     if step > saved:
         save(done)
     return done
+
+
+def _warn_of_positions(language: Language, length: int, config: TrainingConfig) -> None:
+    """Warn of an error that no training removes: positions that the network cannot tell apart."""
+    shape = config.transformer(language.vocab_size)
+    if shape.causal or shape.boundary_tokens:
+        return
+    floor = float(position_information(language, length).mean())
+    if floor > LEAST_FLOOR:
+        warnings.warn(
+            f"network.boundary_tokens is False: an all-masked row gets the same answer at every position, which leaves "
+            f"an error of {floor:.3g} nats a token there, whatever the training, as the tokens of {language.name} are "
+            "distributed differently at different positions",
+            stacklevel=3,
+        )
 
 
 def _entropy(language: Language, length: int, seed: int) -> float:

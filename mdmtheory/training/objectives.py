@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 from typing import ClassVar, Literal, final
 
 import torch
@@ -21,6 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count
+from languages.language import Language
+from languages.next_token import next_token_log_probs
+from mdmtheory.denoisers import Oracle, UniformOracle
 from mdmtheory.diffusion.losses import (
     AnyOrder,
     Autoregressive,
@@ -43,14 +47,22 @@ from mdmtheory.networks.uniform import UniformNetwork
 from mdmtheory.training.settings import one_of, optional, settle, within
 
 Noise = Literal["absorbing", "uniform"]
+Targets = Literal["samples", "exact"]
 
 
 class Objective(abc.ABC):
-    """What a network is trained to do, for any vocabulary."""
+    """What a network is trained to do, for any vocabulary.
+
+    Attributes:
+        targets: "samples", the tokens that were drawn, as everywhere else; or "exact", their law under the language
+            given what the network sees: the same mean of the loss and of its gradient with less spread. It asks the
+            language at every step.
+    """
 
     name: ClassVar[str]
     causal: ClassVar[bool] = False
     parametrisation: Parametrisation = "posterior"
+    targets: Targets = "samples"
 
     @property
     def told_time(self) -> TimeInput | None:
@@ -71,6 +83,7 @@ class Objective(abc.ABC):
         tokens: Int[Tensor, "B L"],
         vocab_size: int,
         generator: torch.Generator | None = None,
+        truth: Network | None = None,
     ) -> Float[Tensor, " B"]:
         """Loss of each sequence of a batch, nats per token, from one draw of times and noise.
 
@@ -79,9 +92,22 @@ class Objective(abc.ABC):
             tokens: (B, L) complete sequences.
             vocab_size: V.
             generator: Source of times and noise, on the device of the tokens.
+            truth: What `truth` returned for the language of the tokens.
         """
         loss = self.loss(vocab_size)
-        return loss.estimate(loss.reading(network, self.parametrisation), tokens, generator=generator)
+        model = loss.reading(network, self.parametrisation)
+        return loss.estimate(model, tokens, generator=generator, truth=truth)
+
+    def truth(self, language: Language) -> Network | None:
+        """What answers with the exact law of the tokens where targets are exact; see `Loss.estimate`. Else None.
+
+        Raises:
+            ValueError: A language whose law under this noise is not known.
+        """
+        return self._exact_targets(language) if self.targets == "exact" else None
+
+    @abc.abstractmethod
+    def _exact_targets(self, language: Language) -> Network: ...
 
 
 @final
@@ -91,12 +117,19 @@ class AR(Objective):
 
     name: ClassVar[str] = "ar"
     causal: ClassVar[bool] = True
+    targets: Targets = "samples"
+
+    def __post_init__(self) -> None:
+        settle(self, targets=one_of(Targets))
 
     def loss(self, vocab_size: int) -> Autoregressive:
         return Autoregressive(vocab_size)
 
     def model(self, network: Transformer) -> CausalLanguageModel:
         return CausalLanguageModel(network)
+
+    def _exact_targets(self, language: Language) -> Network:
+        return functools.partial(next_token_log_probs, language)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,10 +141,12 @@ class Diffusion(Objective):
             fraction, where its answer depends on it (under uniform noise, and for plain scores) and else nothing: the
             exact posterior of masks does not depend on the level.
         sampling: How the noise levels of a batch cover [0, 1]; see `diffusion.losses.times`.
+        targets: See `Objective`.
     """
 
     time: TimeInput | None = None
     sampling: TimeSampling = "stratified"
+    targets: Targets = "samples"
 
     @property
     def noise(self) -> Noise:
@@ -119,7 +154,7 @@ class Diffusion(Objective):
         return "absorbing"
 
     def __post_init__(self) -> None:
-        settle(self, time=optional(one_of(TimeInput)), sampling=one_of(TimeSampling))
+        settle(self, time=optional(one_of(TimeInput)), sampling=one_of(TimeSampling), targets=one_of(Targets))
         self.loss(2)  # the rest is checked by those who use it
 
     @abc.abstractmethod
@@ -134,6 +169,9 @@ class Diffusion(Objective):
         if self.noise == "uniform":
             return UniformNetwork(network, self.parametrisation)
         return MaskedNetwork(network)  # at masks a score is the posterior up to a factor
+
+    def _exact_targets(self, language: Language) -> Network:
+        return Oracle(language) if self.noise == "absorbing" else UniformOracle(language)
 
     def process(self, vocab_size: int) -> Process:
         """The noise over a vocabulary."""

@@ -10,12 +10,15 @@ import pytest
 from languages import random_ngram
 from mdmtheory.training import AR, D3PM, MDLM, MDM, SEDD, NetworkConfig, TrainingConfig
 from mdmtheory.training.identity import flat_settings, run_identity
-from mdmtheory.training.recipes import recipe
+from mdmtheory.training.recipes import recipe as current_recipe
+
+OLD = {"boundary_tokens": False}
+"""What the first runs had not, as none of their networks did."""
 
 
 def test_the_identity_of_a_run_in_full() -> None:
     language = random_ngram(2, 4, seed=1, concentration=0.3)
-    assert run_identity(language, 12, TrainingConfig(steps=20, batch_size=8)) == {
+    assert run_identity(language, 12, TrainingConfig(steps=20, batch_size=8).changed(**OLD)) == {
         "kind": "mdm", "steps": 20, "epochs": None, "batch_size": 8, "learning_rate": 0.003, "warmup": 0.05,
         "decay": "cosine", "weight_decay": 0.01, "betas": [0.9, 0.95], "gradient_clip": 1.0, "ema_decay": 0.999,
         "seed": 0, "size": "tiny", "hidden_size": None, "num_layers": None, "num_heads": None, "rotary_base": 10000.0,
@@ -27,7 +30,11 @@ def test_the_identity_of_a_run_in_full() -> None:
 
 
 def run(objective: object, **settings: object) -> TrainingConfig:
-    return TrainingConfig(steps=20, objective=objective).changed(**settings)  # type: ignore[arg-type]
+    return TrainingConfig(steps=20, objective=objective).changed(**OLD, **settings)  # type: ignore[arg-type]
+
+
+def recipe(*names: object, **options: object) -> TrainingConfig:
+    return current_recipe(*names, **options).changed(**OLD)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
