@@ -114,6 +114,7 @@ def test_times_are_spread_as_the_objective_says(objective: Diffusion) -> None:
     """Systematic ones are a grid with one shift: on the circle all their gaps are 1/B, or one step apart from it."""
     assert objective.loss(4).sampling == "stratified"
     loss = dataclasses.replace(objective, sampling="systematic").loss(4)
+    assert loss.sampling == "systematic"
     times = loss.times(64, 1024, generator=torch.Generator().manual_seed(0)).sort().values[32:]
     if isinstance(objective, MDM) and objective.skew is not None:
         times = (times - 0.5 / 1024).sqrt()  # k = ⌈L u²⌉; the lower half is left out, for there k is too coarse
