@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ class NetworkCell(LanguageCell):
         config = self.training
         if config.run.checkpoint_every is not None:
             config = config.changed(checkpoint_dir=str(workdir))
-        result = train(language, self.length, config, progress=False if self.device == "cpu" else None, optimum=0.0)
+        progress = False if self.device == "cpu" else None
+        result = train(language, self.length, config, progress=progress, optimum=math.nan)  # nobody asks for it here
         assert isinstance(result.model, NetworkDenoiser)
         return result.model
 

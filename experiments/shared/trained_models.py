@@ -51,7 +51,11 @@ class ModelCell(LanguageCell):
         result = self.trained(language, workdir)
         seconds = Estimate.measured([result.seconds], unit="seconds")
         trained = self.row(seconds, "training_seconds", denoiser=self.kind)
-        return [trained, *self.measured(language, result.model)]
+        rows = [trained]
+        if result.cuts:  # the clock had its say: what follows depends on the machine and its load
+            steps = Estimate.measured([result.steps], unit="steps")
+            rows.append(self.row(steps, "training_steps_in_time", denoiser=self.kind))
+        return [*rows, *self.measured(language, result.model)]
 
     def training(self) -> TrainingConfig:
         """The training run, before seed and device."""

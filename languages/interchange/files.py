@@ -46,7 +46,8 @@ def save(language: Language, path: str | os.PathLike[str]) -> None:
     try:
         write_atomically(path, lambda temporary: save_file(tables, temporary, metadata=metadata))
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"cannot write a language to {str(path)!r}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"cannot write a language to {str(path)!r}: {reason}") from error
 
 
 def load(path: str | os.PathLike[str]) -> Language:

@@ -26,10 +26,21 @@ def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Tensor], head
         path: The file; its folder must exist.
         tensors: By name, no two sharing memory.
         header: What JSON can say.
+
+    Raises:
+        OSError: It cannot be written; the message names it and says why, and the old file is untouched.
     """
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"header": json.dumps(header), "checksum": str(checksum(flat))}
-    write_atomically(Path(path), lambda temporary: save_file(flat, temporary, metadata=metadata))
+    text = json.dumps(header)
+    metadata = {"header": text, "checksum": str(checksum(flat, text))}
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(flat, temporary, metadata=metadata)
+        except safetensors.SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error)) from error
+
+    write_atomically(Path(path), write)
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -53,7 +64,8 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         expected = int(metadata["checksum"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
         raise ValueError(f"cannot read {path}: it is missing, damaged or of another kind ({error})") from error
-    if checksum(tensors) != expected or not isinstance(header, dict):
+    # Older files have the sum of their tensors alone.
+    if expected not in (checksum(tensors, metadata["header"]), checksum(tensors)) or not isinstance(header, dict):
         raise ValueError(f"cannot read {path}: it is damaged (its checksum does not match)")
     return tensors, header
 
@@ -64,6 +76,9 @@ def save_network(path: str | os.PathLike[str], network: Transformer) -> None:
     Args:
         path: The file; it is replaced if it exists.
         network: The network.
+
+    Raises:
+        OSError: It cannot be written; the message names it and says why, and the old file is untouched.
     """
     header = {"kind": "transformer", "config": dataclasses.asdict(network.config)}
     write_tensors(path, network.state_dict(), header)

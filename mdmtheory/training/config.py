@@ -12,6 +12,7 @@ from mdmtheory.training.objectives import MDM, Objective
 from mdmtheory.training.optimizer import OptimizerConfig
 from mdmtheory.training.settings import an, one_of, optional, positive, settle, whole
 
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true", "64-true"]
 
 
@@ -79,8 +80,9 @@ class RunConfig:
         checkpoint_dir: Folder of the checkpoint; None for no checkpoints at all. A run whose folder holds a checkpoint
             of the same run goes on from it.
         checkpoint_every: Steps between checkpoints; None for one at the end alone.
-        time_limit_seconds: Stop after this much training time, learning-rate decay included: the decay follows
-            whichever is further on, steps or time. A run that the limit cuts is not reproducible bit for bit.
+        time_limit_seconds: Stop after this much training time, learning-rate decay included. A run whose steps take
+            too long for it gets an earlier end, in coarse steps that its result has on record (`training.pace`); where
+            that never happens the limit changes nothing, and two runs are the same bit for bit.
         log_every: Steps per entry of the history.
     """
 
@@ -103,7 +105,7 @@ class DeviceConfig:
     """Where a run computes. A run that goes on from a checkpoint may do so elsewhere.
 
     Attributes:
-        accelerator: Fabric's: "auto", "cpu", "cuda", …
+        accelerator: Fabric's: "auto", "cpu", "gpu", "cuda", "mps" or "tpu".
         devices: Fabric's: how many, or which.
         strategy: Fabric's: "auto", "ddp", "fsdp", …
         precision: Fabric's, or "auto": bf16-mixed on CUDA, else 32-true.
@@ -112,14 +114,14 @@ class DeviceConfig:
             every step, is not. None runs them as they are.
     """
 
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: int | str = 1
     strategy: str = "auto"
     precision: Precision = "auto"
     compile: str | None = None
 
     def __post_init__(self) -> None:
-        settle(self, precision=one_of(Precision))
+        settle(self, accelerator=one_of(Accelerator), precision=one_of(Precision))
 
 
 @dataclasses.dataclass(frozen=True)

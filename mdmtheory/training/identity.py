@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from languages.interchange import language_digest
 from languages.language import Language
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.objectives import AR, D3PM, MDLM, MDM, SEDD, Objective
@@ -42,8 +43,39 @@ def run_identity(language: Language, length: int, config: TrainingConfig) -> dic
     """
     generator = torch.Generator(device=language.device).manual_seed(0)
     sample = language.sample(16, 64, generator=generator).cpu().numpy().tobytes()
-    name = f"{type(language).__name__} {hashlib.blake2b(sample, digest_size=8).hexdigest()}"
-    return json.loads(json.dumps({**flat_settings(config), "language": name, "length": length}))
+    names = {
+        "language": f"{type(language).__name__} {hashlib.blake2b(sample, digest_size=8).hexdigest()}",
+        "language_digest": _digest(language),
+        "length": length,
+    }
+    return json.loads(json.dumps({**flat_settings(config), **names}))
+
+
+def difference(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first name in which a file differs from this run, with its value and this run's; None if none does.
+
+    Args:
+        found: The identity in a file, of this version or an older one.
+        wanted: That of this run.
+    """
+    # A setting that did not exist yet when the file was written had the effect that its default has now; of the
+    # settings that are left out where they are off, that they were off.
+    older = flat_settings(TrainingConfig(steps=1).changed(boundary_tokens=False))
+    found = {**json.loads(json.dumps(older)), **found}
+    # The digest is of the tables; a sample, all that older files have, depends on the device and misses small changes.
+    passed_over = "language" if found.get("language_digest") else "language_digest"
+    for name in wanted | found:
+        if name != passed_over and found.get(name) != wanted.get(name):
+            return name, found.get(name), wanted.get(name)
+    return None
+
+
+def _digest(language: Language) -> str | None:
+    """The digest of a language's tables; None for somebody else's kind of language, whose tables nobody knows."""
+    try:
+        return language_digest(language)
+    except ValueError:
+        return None
 
 
 def flat_settings(config: TrainingConfig) -> dict[str, Any]:

@@ -14,15 +14,19 @@ from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.information import position_information
 from languages.language import Language
+from languages.specification import language_from
+from mdmtheory.networks.config import TransformerConfig
 from mdmtheory.training import checkpoints
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.data import SequenceSource, source_from
 from mdmtheory.training.engine import Engine, make_engine
 from mdmtheory.training.evaluate import sequence_losses
 from mdmtheory.training.identity import run_identity
+from mdmtheory.training.pace import Pace
 from mdmtheory.training.progress import Progress, ProgressDisplay, TrainingRecord
 from mdmtheory.training.result import TrainingResult
 from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
+from mdmtheory.training.size import check_data, check_step
 
 LEAST_FLOOR = 1e-3
 """Error, nats a token, of which a run without boundary tokens warns."""
@@ -31,7 +35,7 @@ ENTROPY_SEQUENCES = 4096
 
 
 def train(
-    language: Language,
+    language: Language | str,
     length: int,
     config: TrainingConfig,
     *,
@@ -41,31 +45,39 @@ def train(
     """Train a network on sequences of a language.
 
     Args:
-        language: Where the sequences come from.
+        language: Where the sequences come from, or its specification, such as "2-gram"; see `languages.language_from`.
         length: L, tokens per sequence.
         config: The run.
         progress: None for a bar on a terminal, True or False for a bar or none, or a function of every
             `TrainingRecord`.
-        optimum: Entropy of the language per token, nats, if the caller has it; else exact where the language can say,
-            else estimated.
+        optimum: Entropy of the language per token, nats, if the caller has it, NaN if nobody needs it; else exact where
+            the language can say, else estimated.
 
     Returns:
         The network with averaged weights, the history, and the held-out loss.
 
     Raises:
-        ValueError: A checkpoint that is damaged or belongs to another run, a folder that cannot be written to, or a
-            batch size that the processes cannot share; before any training.
+        ValueError: A checkpoint that is damaged or belongs to another run, a folder that cannot be written to, a batch
+            size that the processes cannot share, or sizes that do not fit in memory; before any training.
         FloatingPointError: The loss is no longer finite.
     """
-    check_count("length", length)
-    _warn_of_positions(language, length, config)
+    if isinstance(language, str):
+        language = language_from(language)
+    if not isinstance(language, Language):
+        raise ValueError(f"language must be a Language or a specification such as '2-gram', got {language!r}")
+    if not isinstance(config, TrainingConfig):
+        raise ValueError(f"config must be a TrainingConfig, such as TrainingConfig(steps=300), got {config!r}")
+    length = check_count("length", length)
+    shape = config.transformer(language.vocab_size)
+    check_data(config, language, length)
+    _warn_of_positions(language, length, shape)
     folder = config.run.checkpoint_dir
     path = None if folder is None else checkpoints.prepare_folder(folder)
     identity = run_identity(language, length, config) if path is not None else {}
     if optimum is None:
         optimum = _entropy(language, length, config.seed) / length
-    shape = config.transformer(language.vocab_size)
     engine = make_engine(config, shape)
+    check_step(config, shape, length, engine.fabric.device, engine.fabric.world_size)
     source = source_from(language, length, config, engine.fabric.global_rank, engine.fabric.world_size)
     done = checkpoints.Progress()
     if path is not None and path.exists():
@@ -92,7 +104,7 @@ def train(
         losses = sequence_losses(network, tokens, objective=config.objective, generator=generator)
         held_out = Estimate.from_samples(losses.cpu(), unit="nats/token")
     history = tuple(TrainingRecord(**record) for record in done.history)
-    return TrainingResult(network, config, history, done.step, done.seconds, optimum, held_out)
+    return TrainingResult(network, config, history, done.step, done.seconds, optimum, done.cuts, held_out)
 
 
 def _run(
@@ -106,62 +118,74 @@ def _run(
     save: Callable[[checkpoints.Progress], None],
     display: ProgressDisplay,
 ) -> checkpoints.Progress:
-    """Step until the end of the run or of the time, logging and saving on the way."""
-    device, rank, world = engine.fabric.device, engine.fabric.global_rank, engine.fabric.world_size
+    """Step until the end of the run, logging and saving on the way."""
+    device, rank = engine.fabric.device, engine.fabric.global_rank
     masks_generator = torch.Generator(device=device)
+    pace = Pace(config.total_steps, config.run.time_limit_seconds, done.cuts)
+    step, saved, window, history = done.step, done.step, done.window, list(done.history)
     truth = config.objective.truth(language if config.objective.targets == "samples" else language.to(device))
-    history = list(done.history)
-    step, saved = done.step, done.step
     begun = time.perf_counter() - done.seconds
-    total, window_start, window_seconds = torch.zeros((), device=device), step, done.seconds
+    total, rate = torch.tensor(window.total, device=device), 0.0
+
+    def clock() -> float:
+        return time.perf_counter() - begun
+
+    def record() -> None:
+        """Close the window and open the next."""
+        nonlocal window
+        seconds, steps = clock(), step - window.start
+        value = engine.mean(total / steps)
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} between steps {window.start} and {step}; a lower learning_rate than "
+                f"{config.optimizer.learning_rate:g} or a longer warmup may help"
+            )
+        speed = steps * config.batch_size * length / max(seconds - window.seconds, 1e-9)
+        entry = TrainingRecord(step, value, value - optimum, rate, seconds, speed)
+        history.append(dataclasses.asdict(entry))
+        total.zero_()
+        window = checkpoints.Window(step, seconds)
+
+    def progress(seconds: float) -> checkpoints.Progress:
+        """Where the run is, as a checkpoint keeps it."""
+        so_far = dataclasses.replace(window, total=engine.mean(total))
+        return checkpoints.Progress(step, seconds, tuple(history), so_far, pace.cuts)
+
     engine.call.train()
-    while step < config.total_steps:
-        part = step / config.total_steps
-        if config.run.time_limit_seconds is not None:
-            elapsed = time.perf_counter() - begun
-            if world > 1:
-                elapsed = engine.fabric.broadcast(elapsed)  # all processes must stop at the same step
-            part = max(part, elapsed / config.run.time_limit_seconds)
-            if part >= 1:
-                break
+    while True:
+        if pace.limit is not None:
+            # All processes must move the end alike.
+            pace.review(step, engine.fabric.broadcast(clock()) if engine.fabric.world_size > 1 else clock())
+        if step >= pace.end:
+            break
         tokens = source.batch(step).to(device, non_blocking=True)
         masks_generator.manual_seed(stream_seed(config.seed, Stream.MASKS, rank, step))
         if config.network.dropout > 0:
             torch.manual_seed(stream_seed(config.seed, Stream.DROPOUT, rank, step))
         loss = config.objective.losses(engine.call, tokens, language.vocab_size, masks_generator, truth).mean()
-        rate = config.optimizer.rate(step, part, config.total_steps)
+        rate = config.optimizer.rate(step, pace.part(step), config.total_steps)
         engine.step(loss, rate, config.optimizer.gradient_clip)
         total += loss.detach()
         step += 1
-        last = step == config.total_steps
-        if last or step % config.run.log_every == 0:
-            seconds = time.perf_counter() - begun
-            steps = step - window_start
-            value = engine.mean(total / steps)
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the loss is {value} between steps {window_start} and {step}; a lower learning_rate than "
-                    f"{config.optimizer.learning_rate:g} or a longer warmup may help"
-                )
-            speed = steps * config.batch_size * length / max(seconds - window_seconds, 1e-9)
-            record = TrainingRecord(step, value, value - optimum, rate, seconds, speed)
-            history.append(dataclasses.asdict(record))
-            total.zero_()
-            window_start, window_seconds = step, seconds
-        if config.run.checkpoint_every is not None and step % config.run.checkpoint_every == 0 and not last:
-            save(checkpoints.Progress(step, time.perf_counter() - begun, tuple(history)))
+        logged = step % config.run.log_every == 0
+        if logged:
+            record()
+        if config.run.checkpoint_every is not None and step % config.run.checkpoint_every == 0 and step < pace.end:
+            save(progress(clock()))
             saved = step
-        if window_start == step:
-            display.show(record)
-    done = checkpoints.Progress(step, time.perf_counter() - begun if step > done.step else done.seconds, tuple(history))
+        if logged:
+            display.show(TrainingRecord(**history[-1]), pace.end)
+    if step > window.start:
+        record()
+        display.show(TrainingRecord(**history[-1]), pace.end)
+    state = progress(clock() if step > done.step else done.seconds)
     if step > saved:
-        save(done)
-    return done
+        save(state)
+    return state
 
 
-def _warn_of_positions(language: Language, length: int, config: TrainingConfig) -> None:
+def _warn_of_positions(language: Language, length: int, shape: TransformerConfig) -> None:
     """Warn of an error that no training removes: positions that the network cannot tell apart."""
-    shape = config.transformer(language.vocab_size)
     if shape.causal or shape.boundary_tokens:
         return
     floor = float(position_information(language, length).mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from languages.estimate import Estimate
 from mdmtheory.networks.causal import CausalLanguageModel
@@ -10,6 +11,7 @@ from mdmtheory.networks.masked import MaskedNetwork
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.networks.uniform import UniformNetwork
 from mdmtheory.training.config import TrainingConfig
+from mdmtheory.training.pace import Cut
 from mdmtheory.training.progress import TrainingRecord
 
 
@@ -21,9 +23,11 @@ class TrainingResult:
         network: The network with the averaged weights, in evaluation mode.
         config: The run.
         history: Loss and speed over the run.
-        steps: Optimizer steps done; below `config.total_steps` if the time limit came first.
+        steps: Optimizer steps done; below `config.total_steps` if the time limit cut the run.
         seconds: Training time.
-        optimum: Entropy of the language per token, nats: the least value the loss can have.
+        optimum: Entropy of the language per token, nats: the least value the loss can have. NaN if the caller said that
+            it is not known.
+        cuts: Earlier ends that the time limit gave the run, empty if its steps were fast enough; see `training.pace`.
         held_out: Loss of `network` on held-out sequences, nats per token, with an interval; None if none were held out.
     """
 
@@ -33,6 +37,7 @@ class TrainingResult:
     steps: int
     seconds: float
     optimum: float
+    cuts: tuple[Cut, ...]
     held_out: Estimate | None
 
     @property
@@ -42,12 +47,13 @@ class TrainingResult:
 
     @property
     def gap(self) -> Estimate | None:
-        """Held-out loss minus the optimum, nats per token."""
-        return None if self.held_out is None else self.held_out.shifted(-self.optimum)
+        """Held-out loss minus the optimum, nats per token; None if one of them is not known."""
+        return None if self.held_out is None or math.isnan(self.optimum) else self.held_out.shifted(-self.optimum)
 
     def __repr__(self) -> str:
         gap = "" if self.gap is None else f", gap={self.gap}"
+        cut = f" of {self.config.total_steps} for want of time" if self.cuts else ""
         return (
-            f"TrainingResult({self.config.objective.name}, {self.network.extra_repr()}, steps={self.steps}, "
-            f"seconds={self.seconds:.1f}, optimum={self.optimum:.4f} nats/token{gap})"
+            f"TrainingResult({self.config.objective.name}, {self.network.extra_repr()}, steps={self.steps}"
+            f"{cut}, seconds={self.seconds:.1f}, optimum={self.optimum:.4f} nats/token{gap})"
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from languages.files import checksum
 from mdmtheory.networks import TransformerConfig, fresh_network, load_network, save_network
 from mdmtheory.networks.weights import read_tensors, write_tensors
 
@@ -69,3 +72,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert header == {"round": 1}
     assert tensors["x"].sum() == 0
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "net.safetensors"
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere: .*net\.safetensors'$"):
+        save_network(path, fresh_network(TransformerConfig(vocab_size=5)))
+
+
+def test_a_changed_header_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"x": torch.zeros(2)}, {"step": 100})
+    path.write_bytes(path.read_bytes().replace(b'step\\": 100', b'step\\": 900'))
+    with pytest.raises(ValueError, match=r"x\.safetensors: it is damaged"):
+        read_tensors(path)
+
+
+def test_files_from_before_headers_were_summed_are_still_good(tmp_path: Path) -> None:
+    tensors, header = {"x": torch.arange(3.0)}, {"step": 1}
+    metadata = {"header": json.dumps(header), "checksum": str(checksum(tensors))}
+    save_file(tensors, tmp_path / "x", metadata=metadata)
+    assert read_tensors(tmp_path / "x")[1] == header

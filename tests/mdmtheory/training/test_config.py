@@ -39,6 +39,7 @@ from mdmtheory.training import (
         (lambda: OptimizerConfig(decay="fast"), "decay must be one of cosine, linear, none"),
         (lambda: RunConfig(checkpoint_every=0), "checkpoint_every"),
         (lambda: RunConfig(time_limit_seconds=0.0), "time_limit_seconds"),
+        (lambda: DeviceConfig(accelerator="tpux"), "accelerator must be one of auto, cpu, gpu, cuda"),
         (lambda: DeviceConfig(precision="8-true"), "precision must be one of auto"),
     ],
 )

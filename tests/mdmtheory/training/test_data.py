@@ -8,7 +8,7 @@ import torch
 from languages import random_ngram
 from mdmtheory.training import Corpus, TrainingConfig
 from mdmtheory.training.data import generate, source_from
-from mdmtheory.training.seeds import Stream, stream_seed
+from mdmtheory.training.seeds import Stream, stream_generator, stream_seed
 
 LANGUAGE = random_ngram(2, 8, seed=1)
 
@@ -93,3 +93,24 @@ def test_streams_differ_in_everything() -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="3 processes"):
         source_from(LANGUAGE, 40, fresh(), 0, 3)
+
+
+@pytest.mark.parametrize("config", [fresh(), fixed()], ids=["fresh", "fixed"])
+def test_held_out_sequences_have_a_stream_or_a_part_of_their_own(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Stream, ...]] = []
+
+    def noted(device: object, seed: int, stream: Stream, *index: int) -> torch.Generator:
+        drawn.append((stream, *index))
+        return stream_generator("cpu", seed, stream, *index)
+
+    monkeypatch.setattr("mdmtheory.training.data.stream_generator", noted)
+    source = source_from(LANGUAGE, 40, config, 0, 1)
+    for step in range(10):
+        source.batch(step)
+    training = {stream for stream, *_ in drawn}
+    drawn.clear()
+    source.held_out()
+    assert training.isdisjoint(stream for stream, *_ in drawn)
+    assert training <= {Stream.SEQUENCES, Stream.PERMUTATION}

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from languages import random_ngram
+from languages import NGramLanguage, language_digest, random_ngram, random_walk
 from mdmtheory.training import AR, D3PM, MDLM, MDM, SEDD, NetworkConfig, TrainingConfig
-from mdmtheory.training.identity import flat_settings, run_identity
+from mdmtheory.training.identity import difference, flat_settings, run_identity
 from mdmtheory.training.recipes import recipe as current_recipe
 
 OLD = {"boundary_tokens": False}
@@ -18,7 +18,9 @@ OLD = {"boundary_tokens": False}
 
 def test_the_identity_of_a_run_in_full() -> None:
     language = random_ngram(2, 4, seed=1, concentration=0.3)
-    assert run_identity(language, 12, TrainingConfig(steps=20, batch_size=8).changed(**OLD)) == {
+    identity = run_identity(language, 12, TrainingConfig(steps=20, batch_size=8).changed(**OLD))
+    assert identity.pop("language_digest") == language_digest(language)  # older files have none
+    assert identity == {
         "kind": "mdm", "steps": 20, "epochs": None, "batch_size": 8, "learning_rate": 0.003, "warmup": 0.05,
         "decay": "cosine", "weight_decay": 0.01, "betas": [0.9, 0.95], "gradient_clip": 1.0, "ema_decay": 0.999,
         "seed": 0, "size": "tiny", "hidden_size": None, "num_layers": None, "num_heads": None, "rotary_base": 10000.0,
@@ -83,3 +85,47 @@ def test_where_and_how_long_a_run_computes_is_no_part_of_it() -> None:
     other = other.changed(accelerator="cpu", devices=2, strategy="ddp", precision="64-true", compile="inductor")
     assert flat_settings(other) == flat_settings(plain)
     assert flat_settings(plain.changed(network=NetworkConfig("nano"))) != flat_settings(plain)
+
+
+def test_languages_are_told_apart_by_their_tables() -> None:
+    """Of sixteen samples of 64 tokens, none shows a step that is taken once in a hundred thousand."""
+    languages = [random_walk(64, increments={-1: down, 0: 0.95 - down, 1: 0.05}) for down in (0.0, 1e-5)]
+    one, other = (run_identity(language, 12, TrainingConfig(steps=20)) for language in languages)
+    assert one["language"] == other["language"]
+    assert difference(one, one) is None
+    assert difference(one, other) == ("language_digest", one["language_digest"], other["language_digest"])
+
+
+def test_files_of_older_versions_and_of_other_devices() -> None:
+    wanted = run_identity(random_ngram(2, 4, seed=1), 12, TrainingConfig(steps=20))
+    older = {name: value for name, value in wanted.items() if name not in ("language_digest", "betas", "loss_steps")}
+    assert difference(older, wanted) is None
+    assert difference(older | {"language": "another sample"}, wanted) == (
+        "language",
+        "another sample",
+        wanted["language"],
+    )
+    assert difference(wanted | {"language": "what a GPU draws"}, wanted) is None
+    assert difference(older | {"skew": 1.0}, wanted) == ("skew", 1.0, 2.0)
+
+
+def test_a_kind_of_language_that_no_file_knows_goes_by_its_sample() -> None:
+    class Coin(NGramLanguage):
+        """A class of somebody else's."""
+
+    one, other = (run_identity(Coin([p, 1 - p]), 12, TrainingConfig(steps=20)) for p in (0.5, 0.4))
+    assert one["language_digest"] is None
+    assert difference(one, one) is None
+    assert difference(one, other) == ("language", one["language"], other["language"])
+
+
+@pytest.mark.parametrize("setting", ["boundary_tokens", "targets"])
+def test_a_setting_that_older_files_lack_was_off(setting: str) -> None:
+    language = random_ngram(2, 4, seed=1)
+    off = run(MDM())
+    on = off.changed(boundary_tokens=True) if setting == "boundary_tokens" else run(MDM(targets="exact"))
+    older, newer = run_identity(language, 12, off), run_identity(language, 12, on)
+    assert setting not in older
+    assert difference(older, newer) == (setting, None, newer[setting])
+    assert difference(newer, older) == (setting, newer[setting], None)
+    assert difference(newer, newer) is None

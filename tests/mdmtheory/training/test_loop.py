@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from reference.training_runs import LANGUAGE, SHORT, InterruptedRun, interrupted, same_weights, stopper
 
-from languages import random_hmm, random_ngram
+from languages import language_from, random_hmm
 from mdmtheory.networks import CausalLanguageModel, MaskedNetwork
-from mdmtheory.training import AR, MDM, SEDD, Corpus, Objective, TrainingConfig, TrainingRecord, TrainingResult, train
+from mdmtheory.training import AR, MDM, SEDD, Corpus, Objective, train
 from mdmtheory.training.checkpoints import FILE_NAME
 
-LANGUAGE = random_ngram(2, 4, seed=1, concentration=0.3)
-SHORT = TrainingConfig(steps=20, batch_size=8, held_out=64).changed(
-    size="nano", hidden_size=16, log_every=5, accelerator="cpu", ema_decay=0.9
-)
 UNIFORM_NOISE = {"objective": SEDD(noise="uniform", parametrisation="leave-one-out", schedule="geometric")}
-
-
-class InterruptedRun(Exception):
-    """What stops a run in these tests."""
-
-
-def stopper(at: int) -> Callable[[TrainingRecord], None]:
-    """Break off at the record of step `at`."""
-
-    def stop(record: TrainingRecord) -> None:
-        if record.step == at:
-            raise InterruptedRun
-
-    return stop
-
-
-def interrupted(config: TrainingConfig, at: int, length: int = 12) -> None:
-    """Train until the record of step `at`, then break off."""
-    with pytest.raises(InterruptedRun):
-        train(LANGUAGE, length, config, progress=stopper(at))
-
-
-def same_weights(one: TrainingResult, two: TrainingResult) -> bool:
-    pairs = zip(one.network.state_dict().values(), two.network.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.parametrize(
@@ -71,59 +43,6 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(options:
     assert same_weights(again, whole)
 
 
-def test_model_average_and_optimizer_come_back_bit_for_bit(tmp_path: Path) -> None:
-    from mdmtheory.training.checkpoints import Progress, load_checkpoint, save_checkpoint
-    from mdmtheory.training.engine import make_engine
-
-    shape = SHORT.transformer(4)
-    one, two = make_engine(SHORT, shape), make_engine(SHORT.changed(seed=1), shape)
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(3):
-        tokens = torch.randint(0, 5, (4, 6), generator=generator)
-        one.step(one.call(tokens).square().mean() + one.call(tokens).sum(), 0.01, 1.0)
-    progress = Progress(3, 1.5, ({"step": 3},))
-    save_checkpoint(tmp_path / "c.safetensors", {"a": 1}, progress, one.model, one.ema, one.optimizer)
-    assert load_checkpoint(tmp_path / "c.safetensors", {"a": 1}, two.model, two.ema, two.optimizer) == progress
-    for name, value in one.model.state_dict().items():
-        assert torch.equal(two.model.state_dict()[name], value)
-        assert torch.equal(two.ema.average[name], one.ema.average[name])
-    assert any(not torch.equal(one.ema.average[name], value) for name, value in one.model.state_dict().items())
-    assert two.ema.updates == 3
-    mine, theirs = one.optimizer.state_dict()["state"], two.optimizer.state_dict()["state"]
-    assert mine.keys() == theirs.keys()
-    for parameter in mine:
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            assert torch.equal(mine[parameter][key], theirs[parameter][key])
-    with pytest.raises(ValueError, match=r"c\.safetensors belongs to another run: its a is 1"):
-        load_checkpoint(tmp_path / "c.safetensors", {"a": 2}, two.model, two.ema, two.optimizer)
-
-
-@pytest.mark.parametrize("damage", ["truncate", "flip", "text"])
-def test_a_damaged_checkpoint_is_named_and_kept(damage: str, tmp_path: Path) -> None:
-    config = SHORT.changed(steps=5, checkpoint_dir=str(tmp_path))
-    train(LANGUAGE, 12, config)
-    path = tmp_path / FILE_NAME
-    content = bytearray(path.read_bytes())
-    if damage == "flip":
-        content[-500] ^= 1
-    path.write_bytes({"truncate": content[:-10], "flip": content, "text": b"nothing"}[damage])
-    before = path.read_bytes()
-    with pytest.raises(ValueError, match=FILE_NAME):
-        train(LANGUAGE, 12, config)
-    assert path.read_bytes() == before
-
-
-def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    config = SHORT.changed(steps=5, checkpoint_dir=str(tmp_path))
-    train(LANGUAGE, 12, config)
-    with pytest.raises(ValueError, match=r"another run: its learning_rate is 0.003, this run's is 0.01"):
-        train(LANGUAGE, 12, config.changed(learning_rate=0.01))
-    with pytest.raises(ValueError, match="another run: its length"):
-        train(LANGUAGE, 13, config)
-    with pytest.raises(ValueError, match="another run: its language"):
-        train(random_ngram(2, 4, seed=4, concentration=0.3), 12, config)
-
-
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
 def test_a_folder_that_cannot_be_written_to_is_named_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
@@ -145,7 +64,9 @@ def test_a_time_limit_stops_with_the_learning_rate_at_zero() -> None:
     config = SHORT.changed(steps=1_000_000, time_limit_seconds=1.0, held_out=0)
     result = train(LANGUAGE, 12, config)
     assert 1 < result.steps < 10_000
-    assert 1 <= result.seconds < 10
+    assert 0.5 <= result.seconds < 10
+    assert result.cuts[-1].end == result.steps == result.history[-1].step
+    assert "for want of time" in repr(result)
     assert result.history[-1].learning_rate < 0.2 * config.optimizer.learning_rate
     assert result.held_out is None
 
@@ -234,3 +155,45 @@ def test_a_resumed_run_on_a_gpu_goes_on_with_the_same_losses(tmp_path: Path) -> 
     resumed = train(LANGUAGE.to("cuda"), 12, saving)
     for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+def test_the_last_window_may_be_shorter() -> None:
+    single = [record.loss for record in train(LANGUAGE, 12, SHORT.changed(log_every=1)).history]
+    history = train(LANGUAGE, 12, SHORT.changed(log_every=8)).history
+    assert [record.step for record in history] == [8, 16, 20]
+    means = [sum(single[start:stop]) / (stop - start) for start, stop in ((0, 8), (8, 16), (16, 20))]
+    assert [record.loss for record in history] == pytest.approx(means, abs=1e-6)
+    for record in history:
+        assert record.gap == pytest.approx(record.loss - LANGUAGE.entropy(12) / 12)
+
+
+def test_a_language_may_be_named() -> None:
+    one = train("2-gram:vocab=4", 8, SHORT.changed(steps=2))
+    assert same_weights(one, train(language_from("2-gram:vocab=4"), 8, SHORT.changed(steps=2)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        ((3, 8, SHORT), "language must be a Language or a specification"),
+        (("2-grm", 8, SHORT), "unknown language '2-grm'"),
+        ((LANGUAGE, "8", SHORT), "length must be a whole number"),
+        ((LANGUAGE, 8, {"steps": 3}), "config must be a TrainingConfig"),
+        ((LANGUAGE, 8, SHORT.changed(batch_size=10**9)), r"batch_size=1000000000 .* GiB .*; batch_size=\d+ may fit"),
+        ((LANGUAGE, 8, SHORT.changed(held_out=10**15)), r"held_out=1000000000000000 .* GiB .*; held_out=\d+ would fit"),
+        ((LANGUAGE, 8, SHORT.changed(corpus=Corpus(10**15))), r"corpus\.num_sequences=1000000000000000 .* GiB"),
+        ((LANGUAGE, 10**13, SHORT), r"held_out=64 of length 10000000000000 needs .* GiB"),
+    ],
+)
+def test_slips_are_named_before_any_work(arguments: tuple, culprit: str) -> None:
+    with pytest.raises(ValueError, match=culprit):
+        train(*arguments)
+
+
+def test_an_unknown_optimum_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    result = train(LANGUAGE, 12, SHORT, progress=True, optimum=math.nan)
+    assert result.gap is None
+    assert result.held_out is not None
+    shown = capfd.readouterr().err
+    assert "loss" in shown
+    assert "gap" not in shown

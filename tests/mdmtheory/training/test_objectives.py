@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from reference.training_runs import LANGUAGE, SHORT, interrupted, same_weights
 from torch import Tensor
 
-from languages import random_ngram
 from mdmtheory.denoisers import Denoiser, Oracle, UniformOracle
 from mdmtheory.diffusion import AnyOrder, Autoregressive, DenoisingScoreEntropy, DiscreteTime, Subs, Uniform
 from mdmtheory.diffusion.losses import Network
@@ -24,10 +24,6 @@ from mdmtheory.training.checkpoints import FILE_NAME
 from mdmtheory.training.evaluate import sequence_losses
 from mdmtheory.training.objectives import Diffusion
 
-LANGUAGE = random_ngram(2, 4, seed=1, concentration=0.3)
-SHORT = TrainingConfig(steps=20, batch_size=8, held_out=64).changed(
-    size="nano", hidden_size=16, log_every=5, accelerator="cpu", ema_decay=0.9
-)
 EVERY: dict[str, Diffusion] = {
     "subs": MDLM(schedule="cosine"),
     "subs of N steps": MDLM(steps=8),
@@ -113,6 +109,19 @@ def test_objectives_are_their_losses() -> None:
     assert isinstance(AR().loss(4), Autoregressive)
 
 
+@pytest.mark.parametrize("objective", [MDM(), MDM(skew=None), *EVERY.values()], ids=["mdm", "shares", *EVERY])
+def test_times_are_spread_as_the_objective_says(objective: Diffusion) -> None:
+    """Systematic ones are a grid with one shift: on the circle all their gaps are 1/B, or one step apart from it."""
+    assert objective.loss(4).sampling == "stratified"
+    loss = dataclasses.replace(objective, sampling="systematic").loss(4)
+    assert loss.sampling == "systematic"
+    times = loss.times(64, 1024, generator=torch.Generator().manual_seed(0)).sort().values[32:]
+    if isinstance(objective, MDM) and objective.skew is not None:
+        times = (times - 0.5 / 1024).sqrt()  # k = ⌈L u²⌉; the lower half is left out, for there k is too coarse
+    coarse = 1 / objective.steps if isinstance(objective, D3PM | MDLM) and objective.steps else 1e-2
+    assert float((times.diff() - 1 / 64).abs().max()) <= coarse
+
+
 @pytest.mark.parametrize("name", list(EVERY))
 def test_an_untrained_network_has_the_loss_of_a_uniform_guess(name: str) -> None:
     """A network whose output is zero guesses uniformly, and what its loss must then be is known."""
@@ -144,19 +153,9 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(name: st
     config = SHORT.changed(objective=EVERY[name])
     whole = train(LANGUAGE, 8, config)
     saving = config.changed(checkpoint_dir=str(tmp_path), checkpoint_every=5)
-
-    class Stop(Exception):
-        pass
-
-    def stop(record: object) -> None:
-        if record.step == 10:  # type: ignore[attr-defined]
-            raise Stop
-
-    with pytest.raises(Stop):
-        train(LANGUAGE, 8, saving, progress=stop)
+    interrupted(saving, at=10, length=8)
     resumed = train(LANGUAGE, 8, saving)
-    pairs = zip(resumed.network.state_dict().values(), whole.network.state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    assert same_weights(resumed, whole)
     assert resumed.held_out == whole.held_out
     with pytest.raises(ValueError, match="another run: its "):
         train(LANGUAGE, 8, SHORT.changed(checkpoint_dir=str(tmp_path)))
