@@ -348,7 +348,7 @@ def test_wrong_sums():
         (lambda: mds_code(13, 14, 7), "dimension=7 of length=14 over field=13 takes more than"),
         (lambda: block_language([[0.5, 0.6]]), "table must sum to one"),
         (lambda: block_language([[0.5, 0.5]]), r"table must have shape \(V,\) \* m"),
-        (lambda: block_language([[0.5, 0.5], [0.0]]), "table must have shape"),
+        (lambda: block_language([[0.5, 0.5], [0.0]]), "table must be an array of numbers"),
         (lambda: block_language(1.0), "table"),
         (lambda: block_language([1.5, -0.5]), "table has negative"),
         (lambda: block_language("half"), "table"),
