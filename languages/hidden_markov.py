@@ -74,9 +74,11 @@ class HMMLanguage(Language):
     def to(self, device: torch.device | str) -> Self:
         if torch.device(device) == self.device:
             return self
-        parent = self.parent.to(device) if self.parent is not None else None
-        tables = (table.to(device) for table in (self.initial, self.transition, self.emission))
-        return type(self)(*tables, name=self.name, parent=parent, closed_forms=self.closed_forms)
+        moved = self._bare_copy()
+        for name in ("initial", "transition", "emission"):
+            setattr(moved, name, getattr(self, name).to(device))
+        moved.parent = self.parent.to(device) if self.parent is not None else None
+        return moved
 
     def pruned(self, threshold: float, *, name: str | None = None) -> Self:
         """Drop transition and emission probabilities below `threshold` and renormalise; the initial law stays.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
 from typing import NamedTuple, Self
 
@@ -162,6 +163,14 @@ class Language(abc.ABC):
         self, tokens: Int[Tensor, "B L"], wanted: Bool[Tensor, "B L"], dtype: torch.dtype
     ) -> Float[Tensor, "K V"]:
         """Log-law of each wanted hidden token, row-major; all −inf exactly where its context is dead."""
+
+    def _bare_copy(self) -> Self:
+        """A copy without what was computed when it was first asked for."""
+        copy = type(self).__new__(type(self))
+        for name, value in vars(self).items():
+            if not isinstance(getattr(type(self), name, None), functools.cached_property):
+                copy.__dict__[name] = value
+        return copy
 
     def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
         """The sequences of positive probability as a deterministic automaton: membership, numbers, extremes, drawing.

@@ -332,6 +332,8 @@ def test_wrong_sums():
         (lambda: random_walk(4, increments={0: 0.5, 1: 0.6}), "increments must sum to one"),
         (lambda: random_walk(4, increments={0: 1.5, 1: -0.5}), "increments has negative"),
         (lambda: random_walk(4, start=-1), "start must be at least 0"),
+        (lambda: random_walk(4, start=4), r"start must be one of the values 0 … 3, got 4; start=0 is the same"),
+        (lambda: random_walk(8, start=99), r"start must be one of the values 0 … 7, got 99; start=3 is the same"),
         (lambda: random_walk(4, start="here"), "start must be a whole number"),
         (lambda: slow_topics(0, switch=0.1), "num_topics"),
         (lambda: slow_topics(2, switch=1.1), r"switch must lie in \[0, 1\]"),

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from languages import HMMLanguage, NGramLanguage, block_language, from_hmmlearn, random_hmm, to_hmmlearn
+from languages import (
+    HMMLanguage,
+    NGramLanguage,
+    block_language,
+    from_hmmlearn,
+    ngram_from_text,
+    random_hmm,
+    to_hmmlearn,
+)
 from languages.checks import check_distributions
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -63,6 +71,31 @@ def test_every_constructor_takes_them(table):
         assert torch.equal(HMMLanguage(form[0], form, form).emission > 0, square > 0)
     for form in forms(square / len(square)):
         assert block_language(form).support().count(2) == int((square > 0).sum())
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_ngram_shows_the_tables_it_was_given(order):
+    """Contexts that no sequence reaches are kept, and a default start is the stationary law."""
+    generator = np.random.default_rng(order)
+    table = generator.dirichlet(np.ones(4), size=4 ** (order - 1)) * (generator.random((4 ** (order - 1), 4)) < 0.6)
+    table[:, 0] += 0.1
+    table = (table / table.sum(1, keepdims=True)).reshape((4,) * order)
+    start = np.zeros((4,) * (order - 1))
+    start[(0,) * (order - 1)] = 1.0
+    language = NGramLanguage(table, start)
+    np.testing.assert_allclose(language.transition.numpy(), table, rtol=1e-15)
+    np.testing.assert_array_equal(language.initial.numpy(), start)
+    stationary = NGramLanguage(table).initial
+    assert stationary.shape == start.shape
+    moved = torch.einsum("...,...a->...a", stationary, torch.as_tensor(table))
+    torch.testing.assert_close(moved.sum(0) if order > 1 else moved.sum(), stationary)
+
+
+def test_what_has_no_dense_table_says_so():
+    language = ngram_from_text(" ".join(map(str, range(3000))), 4, level="word")
+    with pytest.raises(ValueError, match=r"dense transition of shape \(3000,\) \* 4 needs .* GiB.*to_frame lists its"):
+        _ = language.transition
+    assert language.parent is None
 
 
 @pytest.mark.parametrize(("vocab_size", "scale"), [(50_257, 1.0), (50_257, 4.0), (300_000, 4.0)])
