@@ -212,7 +212,7 @@ class Language(abc.ABC):
         return self.conditionals(tokens, dtype=dtype).log_probs
 
     def support_density(self, length: int) -> float:
-        """log|support| / (L log V), in [0, 1]. At 1 every sequence is correct and SER is 0 for any model."""
+        """log|support| / (L log V), in [0, 1]. It is 1 just where every sequence is correct: SER is 0 for any model."""
         return self.support().density(length)
 
     def entropy(self, length: int) -> float:
