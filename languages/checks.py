@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-TOLERANCE = 1e-8
-"""How far from one a float64 row of probabilities may sum; what float32 tables need is `FLOAT32_TOLERANCE`."""
-FLOAT32_TOLERANCE = 1e-5
+TOLERANCE, FLOAT32_TOLERANCE = 1e-6, 1e-5
+"""How far from one a row of probabilities may sum in float64, and in float32; more where it has many entries."""
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
@@ -39,19 +39,22 @@ def check_fraction(name: str, value: float, *, low: float = 0.0, high: float = 1
     return number
 
 
-def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Tensor, ...]:
-    """Return `table` as float64 distributions over its last `axes` axes, each summing to exactly one in rounding.
+def check_distributions(name: str, table: object, *, axes: int | None = 1) -> Float[Tensor, ...]:
+    """Return `table` as float64 distributions over its last `axes` axes, each divided by its sum.
+
+    Sums may be off by what rounding makes of probabilities on their way: 1e-6 in float64, for such tables often come
+    from float32 or from a file of a few digits, and what half precision rounds in half precision. Zeros stay zeros.
 
     Args:
         name: What the caller calls it.
         table: Array-like of probabilities.
-        axes: Over how many trailing axes one distribution extends.
+        axes: Over how many trailing axes one distribution extends, at least one; None for all.
 
     Raises:
         ValueError: NaN or infinite, negative, or a distribution whose sum is off by more than rounding.
     """
     raw = _as_tensor(name, table)
-    tolerance = FLOAT32_TOLERANCE if raw.dtype in (torch.float32, torch.float16, torch.bfloat16) else TOLERANCE
+    axes = max(1, raw.dim()) if axes is None else axes
     probs = raw.to(torch.float64)
     if probs.dim() < axes or probs.numel() == 0:
         raise ValueError(f"{name} must have at least {axes} axes and no empty one, got shape {tuple(probs.shape)}")
@@ -60,14 +63,28 @@ def check_distributions(name: str, table: object, *, axes: int = 1) -> Float[Ten
     if bool((probs < 0).any()):
         raise ValueError(f"{name} has negative entries, first at {_first(probs < 0)}")
     totals = probs.sum(dim=tuple(range(probs.dim() - axes, probs.dim())), keepdim=True)
+    tolerance = _rounding(raw.dtype, probs.numel() // totals.numel())
     wrong = (totals - 1).abs() > tolerance
     if bool(wrong.any()):
         row = _first(wrong)
+        which, total = str(row[:-axes]) if len(row) > axes else "it", float(totals[row])
+        over = "its last axis" if axes == 1 else f"its last {axes} axes"
+        remedy = "divide it by its sums first" if total > 0 else "a row that nothing reaches may hold any law"
         raise ValueError(
-            f"{name} must sum to one along its last {axes} axes: {row[: -axes or None]} sums to "
-            f"{float(totals[row]):.9g}"
+            f"{name} must sum to one along {over}, to {tolerance:.1g}: {which} sums to {total:.9g}; {remedy}"
         )
     return probs / totals
+
+
+def _rounding(dtype: torch.dtype, entries: int) -> float:
+    """How far from one the sum of so many probabilities may be that were rounded to a type."""
+    if dtype in (torch.float16, torch.bfloat16):
+        # Twice for a quotient of rounded numbers; below the normal ones, half of the least number for each entry.
+        info = torch.finfo(dtype)
+        return info.eps + entries * info.smallest_normal * info.eps / 2
+    # A softmax in float32 over a large vocabulary is off by as many roundings as its sum, which go both ways.
+    many = torch.finfo(torch.float32).eps * math.sqrt(entries)
+    return max(FLOAT32_TOLERANCE if dtype == torch.float32 else TOLERANCE, many)
 
 
 def check_tokens(
@@ -123,16 +140,23 @@ def check_mask(name: str, mask: object, like: Int[Tensor, "B L"]) -> Bool[Tensor
 
 
 def _as_tensor(name: str, value: object) -> Tensor:
-    """`value` as a tensor; lists go through numpy, for torch would round their floats to float32."""
+    """`value` as a tensor without a history; lists go through numpy, for torch would round their floats to float32."""
     try:
-        if not isinstance(value, Tensor):
-            array = np.asarray(value)
-            value = torch.as_tensor(array if array.flags.writeable else array.copy())
-    except (TypeError, ValueError) as error:
+        tensor = _plain(value)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name} must be an array of numbers, got {type(value).__name__}: {error}") from None
-    if value.is_complex():
-        raise ValueError(f"{name} must be real, got {value.dtype}")
-    return value
+    if tensor.is_complex():
+        raise ValueError(f"{name} must be real, got {tensor.dtype}")
+    return tensor
+
+
+def _plain(value: object) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Sequence) and any(isinstance(part, Tensor) for part in value):
+        return torch.stack([_plain(part) for part in value])
+    array = np.asarray(value)
+    return torch.as_tensor(array if array.flags.writeable else array.copy())
 
 
 def _first(wrong: Tensor) -> tuple[int, ...]:

@@ -5,11 +5,12 @@ splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generato
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
+
+from languages.compilation import compiled
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 """What the state of a stream grows by from one word to the next."""
@@ -36,7 +37,7 @@ def shift_right(z: Int[Tensor, "*shape"], bits: int) -> Int[Tensor, "*shape"]:
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def mixed(state: np.uint64) -> np.uint64:
     """The word of a stream in this state, seed + (index + 1) · `GAMMA`, for compiled loops."""
     z = (state ^ (state >> np.uint64(30))) * _FIRST_MULTIPLIER

@@ -13,7 +13,7 @@ from torch import Tensor
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SupportAutomaton
 from languages.automata.support_of import SUBSET_LIMIT, support_of_hidden_states
-from languages.checks import check_count, check_distributions, check_tokens
+from languages.checks import check_count, check_distributions, check_precision, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
 from languages.inference.belief_entropy import MOST_BELIEFS, belief_entropy, predictive_entropies
@@ -74,13 +74,9 @@ class HMMLanguage(Language):
     def to(self, device: torch.device | str) -> Self:
         if torch.device(device) == self.device:
             return self
-        moved = type(self).__new__(type(self))
-        caches = {name for name in vars(self) if isinstance(getattr(type(self), name, None), functools.cached_property)}
-        moved.__dict__.update({name: value for name, value in vars(self).items() if name not in caches})
-        # Bit for bit: the constructor would divide every row by its sum, which is one but for rounding.
-        moved.initial, moved.transition, moved.emission = (
-            table.to(device) for table in (self.initial, self.transition, self.emission)
-        )
+        moved = self._bare_copy()
+        for name in ("initial", "transition", "emission"):
+            setattr(moved, name, getattr(self, name).to(device))
         moved.parent = self.parent.to(device) if self.parent is not None else None
         return moved
 
@@ -186,6 +182,33 @@ class HMMLanguage(Language):
 
     def chain(self) -> MarkovChain:
         return MarkovChain.of_hidden_states(self.initial, self.transition, self.emission)
+
+    @functools.cached_property
+    def _state_inference(self) -> HiddenInference:
+        """Each state is one more token that it alone emits, so that laws of tokens tell laws of states."""
+        states = torch.eye(self.num_states, dtype=torch.float64, device=self.device)
+        return HiddenInference(DenseChain(self.initial, self.transition, torch.cat([self.emission, states], 1)))
+
+    def state_posterior(
+        self, tokens: Int[Tensor, "B L"], *, dtype: torch.dtype = torch.float64
+    ) -> Float[Tensor, "B L S"]:
+        """Log-probability of each hidden state at every position given all revealed tokens, nats (smoothing).
+
+        Rows whose revealed tokens are impossible hold −inf alone.
+
+        Args:
+            tokens: (B, L) with holes.
+            dtype: Precision of the recursion and the result, torch.float64 or torch.float32.
+        """
+        check_precision(dtype)
+        tokens = check_tokens(tokens, self.vocab_size, holes=True, device=self.device)
+        evidence = torch.cat([self.emission.log().T, torch.zeros_like(self.emission.T[:1])]).to(dtype)[tokens]
+        others = torch.where(tokens == self.mask_id, self.vocab_size + self.num_states, tokens)
+        law = self._state_inference.row_log_law(others, torch.ones_like(others, dtype=torch.bool), dtype)
+        # What the other tokens tell of the state, then what its own does.
+        weight = law[:, self.vocab_size :].reshape(*tokens.shape, self.num_states) + evidence
+        total = weight.logsumexp(-1, keepdim=True)
+        return weight - total.masked_fill(total.isneginf(), 0.0)
 
     def most_probable_path(self, tokens: Int[Tensor, "B L"]) -> HiddenPath:
         """The hidden states most probable together with the revealed tokens, hidden ones summed out (Viterbi).

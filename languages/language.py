@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
 from typing import NamedTuple, Self
 
@@ -163,6 +164,14 @@ class Language(abc.ABC):
     ) -> Float[Tensor, "K V"]:
         """Log-law of each wanted hidden token, row-major; all −inf exactly where its context is dead."""
 
+    def _bare_copy(self) -> Self:
+        """A copy without what was computed when it was first asked for."""
+        copy = type(self).__new__(type(self))
+        for name, value in vars(self).items():
+            if not isinstance(getattr(type(self), name, None), functools.cached_property):
+                copy.__dict__[name] = value
+        return copy
+
     def support(self, *, limit: int = SUBSET_LIMIT) -> SupportAutomaton:
         """The sequences of positive probability as a deterministic automaton: membership, numbers, extremes, drawing.
 
@@ -203,7 +212,7 @@ class Language(abc.ABC):
         return self.conditionals(tokens, dtype=dtype).log_probs
 
     def support_density(self, length: int) -> float:
-        """log|support| / (L log V), in [0, 1]. At 1 every sequence is correct and SER is 0 for any model."""
+        """log|support| / (L log V), in [0, 1]. It is 1 just where every sequence is correct: SER is 0 for any model."""
         return self.support().density(length)
 
     def entropy(self, length: int) -> float:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
-from languages.automata.dense_grams import grams_from_tables
+from languages.automata.dense_grams import grams_from_tables, initial_table, transition_table
 from languages.automata.grams import SparseGrams
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SupportAutomaton
@@ -55,20 +55,30 @@ class NGramLanguage(Language):
         closed_forms: ClosedForms | None = None,
     ) -> None:
         grams = grams_from_tables(transition, initial)
-        self._setup(ContextAutomaton(grams), None, name or f"{grams.order}-gram")
+        self._setup(grams, None, name or f"{grams.order}-gram")
         self.closed_forms = closed_forms
 
     @classmethod
     def from_grams(cls, grams: SparseGrams, *, name: str, parent: Self | None = None) -> Self:
         """Build from sparse parameters, with no dense tensor on the way."""
         language = cls.__new__(cls)
-        language._setup(ContextAutomaton(grams), parent, name)
+        language._setup(grams, parent, name)
         return language
 
-    def _setup(self, automaton: ContextAutomaton, parent: Self | None, name: str) -> None:
-        self.automaton = automaton
-        self.vocab_size, self.order = automaton.vocab_size, automaton.order
+    def _setup(self, grams: SparseGrams, parent: Self | None, name: str) -> None:
+        self.automaton, self._grams = ContextAutomaton(grams), grams
+        self.vocab_size, self.order = grams.vocab_size, grams.order
         self.parent, self.name, self.closed_forms = parent, name, None
+
+    @property
+    def transition(self) -> Float[Tensor, "*V"]:
+        """(V,)·n probabilities of the next token, as given or counted; zeros after what is no context."""
+        return torch.from_numpy(transition_table(self._grams)).to(self.device)
+
+    @property
+    def initial(self) -> Float[Tensor, "*V"]:
+        """(V,)·(n − 1) law of the first n − 1 tokens; the number one where these are none."""
+        return torch.from_numpy(initial_table(self._grams)).to(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -77,8 +87,7 @@ class NGramLanguage(Language):
     def to(self, device: torch.device | str) -> Self:
         if torch.device(device) == self.device:
             return self
-        moved = type(self).__new__(type(self))
-        moved.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHES})
+        moved = self._bare_copy()
         moved.automaton = self.automaton.to(device)
         moved.parent = self.parent.to(device) if self.parent is not None else None
         return moved
@@ -95,9 +104,9 @@ class NGramLanguage(Language):
         keep, probs = prune_rows(grams.edge_codes // self.vocab_size, grams.edge_probs, threshold)
         if keep.all():
             return self
-        grams = dataclasses.replace(grams, edge_codes=grams.edge_codes[keep], edge_probs=probs)
-        pruned = self.from_grams(grams, name=name or self.name, parent=self)
-        pruned.__dict__.update({k: v for k, v in self.__dict__.items() if k not in {*_CACHES, *pruned.__dict__}})
+        kept = dataclasses.replace(grams, edge_codes=grams.edge_codes[keep], edge_probs=probs)
+        pruned = self._bare_copy()
+        pruned._setup(kept, self, name or self.name)
         return pruned
 
     # Sampling ---------------------------------------------------------------------------------------------------
@@ -239,6 +248,3 @@ class NGramLanguage(Language):
             f"{type(self).__name__}({self.name}: order={self.order}, vocab_size={self.vocab_size}, "
             f"{automaton.num_contexts} contexts, {automaton.num_edges} edges, {zeros:.1%} zeros{pruned})"
         )
-
-
-_CACHES = {"_sampler", "_table", "_inference", "_nearest"}

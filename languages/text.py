@@ -96,8 +96,10 @@ def ngram_from_text(
     """Count an n-gram language from a text file (UTF-8) or a text, read as a circle.
 
     Args:
-        path_or_text: A path (any PathLike, or a string that names a file) or the text itself. A string without white
-            space that looks like a path and names no file is an error, not a text.
+        path_or_text: A path or the text itself. A `pathlib.Path` is a path. A string of one line is one if it ends in
+            .txt, .md, .text, .csv or .rst, or has a slash and no white space: whether or not there is such a file, so
+            that a call does not depend on the folder it is made in. Any other string is a text; one that a file is
+            named by is refused, for it may be meant either way.
         order: n ≥ 1.
         prune_below: Next-token probabilities below this become hard zeros.
         level: "char" (Unicode code points) or "word" (words and punctuation marks; see `languages.tokenising`).
@@ -107,7 +109,7 @@ def ngram_from_text(
         name: What tables and legends call the language.
 
     Raises:
-        ValueError: An unreadable or empty text, or bad arguments.
+        ValueError: An unreadable or empty text, a text that names a file, or bad arguments.
     """
     order = check_count("order", order)
     check_threshold(prune_below)
@@ -117,7 +119,12 @@ def ngram_from_text(
         vocabulary_size = check_count("vocabulary_size", vocabulary_size)
     if not isinstance(path_or_text, str | os.PathLike):
         raise ValueError(f"path_or_text must be a path or a text, got {type(path_or_text).__name__}")
-    source = Path(path_or_text) if not isinstance(path_or_text, str) or _names_file(path_or_text) else None
+    source = Path(path_or_text) if not isinstance(path_or_text, str) or _is_path(path_or_text) else None
+    if source is None and _names_file(str(path_or_text)):
+        raise ValueError(
+            f"path_or_text: {path_or_text!r} may be a text, and there is a file of that name; pathlib.Path(…) reads "
+            "the file, and a text that ends its line is never a path"
+        )
     try:
         with _opened(path_or_text, source) as stream:
             tokeniser, tokens = tokenise(stream, level, lowercase=lowercase, vocabulary_size=vocabulary_size)
@@ -137,11 +144,17 @@ def _opened(text: str | os.PathLike[str], source: Path | None) -> TextIO:
     return source.open(encoding="utf-8", newline="")
 
 
-def _names_file(text: str) -> bool:
-    """Whether a string is meant as a path."""
-    if not text or len(text) > 4096 or "\n" in text or "\0" in text:
+def _is_path(text: str) -> bool:
+    """Whether a string is taken for a path, by how it looks alone."""
+    if len(text.splitlines()) != 1 or text[-1] in "\r\n" or "\0" in text:
         return False
-    if os.path.exists(text):
-        return True
-    looks_like_path = "/" in text or os.path.splitext(text)[1] in {".txt", ".md", ".text", ".csv", ".rst"}
-    return looks_like_path and not any(character.isspace() for character in text)
+    spaced = any(character.isspace() for character in text)
+    return ("/" in text and not spaced) or Path(text).suffix in {".txt", ".md", ".text", ".csv", ".rst"}
+
+
+def _names_file(text: str) -> bool:
+    """Whether there is a file of this name."""
+    try:
+        return bool(text) and os.path.exists(text)
+    except (OSError, ValueError):  # too long a name, or a character that no name has
+        return False

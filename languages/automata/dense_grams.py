@@ -1,14 +1,17 @@
-"""n-grams from the dense tables that users have."""
+"""n-grams from the dense tables that users have, and back."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy import sparse
 
 from languages.automata.grams import SparseGrams
 from languages.automata.stationary import cesaro_limit
+from languages.automata.strings import StringTree
+from languages.budget import check_budget
 from languages.checks import check_distributions
 
 
@@ -45,3 +48,40 @@ def grams_from_tables(transition: object, initial: object = None) -> SparseGrams
         start = law.reshape(-1).cpu().numpy().astype(np.float64)
     where: NDArray[np.int64] = np.flatnonzero(start)
     return SparseGrams.from_codes(order, vocab_size, where, start[where], codes, probs)
+
+
+def transition_table(grams: SparseGrams) -> Float[np.ndarray, "*V"]:
+    """(V,)·n probabilities of the next token, zeros after what is no context.
+
+    Raises:
+        ValueError: It does not fit in memory.
+    """
+    table = _zeros("transition", grams.vocab_size, grams.order)
+    contexts, tokens = np.divmod(grams.edge_codes, grams.vocab_size)
+    table.reshape(-1)[_codes(grams.contexts)[contexts] * grams.vocab_size + tokens] = grams.edge_probs
+    return table
+
+
+def initial_table(grams: SparseGrams) -> Float[np.ndarray, "*V"]:
+    """(V,)·(n − 1) law of the first n − 1 tokens; as `transition_table`."""
+    table = _zeros("initial", grams.vocab_size, grams.order - 1)
+    table.reshape(-1)[_codes(grams.contexts)[grams.initial_contexts]] = grams.initial_probs
+    return table
+
+
+def _zeros(name: str, vocab_size: int, axes: int) -> Float[np.ndarray, "*V"]:
+    check_budget(
+        f"the dense {name} of shape ({vocab_size},) * {axes}",
+        "languages.to_frame lists its positive entries",
+        memory=8.0 * vocab_size**axes,
+    )
+    return np.zeros((vocab_size,) * axes)
+
+
+def _codes(tree: StringTree) -> NDArray[np.int64]:
+    """The base-V code of each string."""
+    codes = np.zeros(1, dtype=np.int64)
+    for level in tree.levels:
+        parents, tokens = np.divmod(level, tree.vocab_size)
+        codes = codes[parents] * tree.vocab_size + tokens
+    return codes

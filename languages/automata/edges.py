@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse import csgraph
 
 LINEAR_FLOOR = 1e-250
 """Shares of the count below this make `log_counts` go on in logarithms, so that nothing underflows."""
@@ -52,6 +53,11 @@ class EdgeList:
             place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
             states = np.where((codes[place] == code) & (states >= 0), self.target[place], -1)
         return states >= 0
+
+    def is_full(self, length: int, vocab_size: int) -> bool:
+        """Whether every string of a length is the token string of a path from the start."""
+        distance = csgraph.dijkstra(self.adjacency, indices=0, unweighted=True, limit=length - 1)
+        return bool((np.diff(self.offsets)[distance < length] == vocab_size).all())
 
     def counts(self, length: int) -> list[int]:
         """Exact number of sequences of each length 1 … `length`."""

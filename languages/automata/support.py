@@ -126,11 +126,11 @@ class SupportAutomaton:
         return float(self.log_counts(length)[-1])
 
     def density(self, length: int) -> float:
-        """log|support| / (L log V), in [0, 1]: at 1 every sequence is possible."""
+        """log|support| / (L log V), in [0, 1]: 1 if and only if every sequence is possible."""
         length = check_count("length", length)
-        if self.vocab_size == 1:
+        if self.edges(length).is_full(length, self.vocab_size):
             return 1.0
-        return min(1.0, self.log_count(length) / (length * math.log(self.vocab_size)))
+        return min(math.nextafter(1.0, 0.0), self.log_count(length) / (length * math.log(self.vocab_size)))
 
     @functools.cached_property
     def growth_rate(self) -> float:

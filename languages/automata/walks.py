@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from languages.compilation import compiled
 
 IntArray = NDArray[np.int64]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def states_of(strings: IntArray, first_child: IntArray, last_token: IntArray, node_state: IntArray) -> IntArray:
     """State of each string of tokens; −1 where there is none.
 
@@ -32,7 +33,7 @@ def states_of(strings: IntArray, first_child: IntArray, last_token: IntArray, no
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def edges_allowed(token: int, hole: int, low: int, high: int, edge_token: IntArray) -> tuple[int, int]:
     """The edges of one state that a token allows: all for a hole, else the one that emits it, if any."""
     if token == hole:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from languages.checks import check_distributions
-from languages.closed_forms import FloatArray
 from languages.constructions.block_forms import BlockForms
 from languages.constructions.table_forms import TableForms
 from languages.constructions.trellis import Section, blocks_from_trellis, proportional_rows
@@ -27,7 +25,7 @@ def block_language(table: object, *, name: str | None = None) -> HMMLanguage:
     Raises:
         ValueError: A table that is no law, axes of different lengths, or too many hidden states.
     """
-    law = _check_law(table)
+    law = check_distributions("table", table, axes=None).cpu().numpy()
     vocab_size, size = law.shape[0], law.ndim
     if law.shape != (vocab_size,) * size:
         raise ValueError(f"table must have shape (V,) * m, all axes alike, got {law.shape}")
@@ -44,13 +42,3 @@ def block_language(table: object, *, name: str | None = None) -> HMMLanguage:
     return blocks_from_trellis(
         sections, vocab_size, name=name or f"blocks:{shape}", closed_forms=BlockForms(TableForms(law), size)
     )
-
-
-def _check_law(table: object) -> FloatArray:
-    """The table as float64, one distribution over all of its axes."""
-    law = table.detach().cpu().numpy() if isinstance(table, torch.Tensor) else table
-    try:
-        axes = np.asarray(law).ndim
-    except ValueError as error:  # lists of different lengths
-        raise ValueError(f"table must have shape (V,) * m: {error}") from None
-    return check_distributions("table", law, axes=max(1, axes)).numpy()

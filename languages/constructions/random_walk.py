@@ -33,7 +33,7 @@ def random_walk(
     Args:
         num_values: m ≥ 1, also the vocabulary size.
         increments: Probability of each increment, whole numbers, taken modulo m; default ±1 with probability ½ each.
-        start: X_0, not part of the sequence; None makes X_1 uniform, and the walk stationary.
+        start: X_0 in 0 … m − 1, not part of the sequence; None makes X_1 uniform, and the walk stationary.
         name: What tables and legends call it.
     """
     m = check_count("num_values", num_values)
@@ -48,7 +48,9 @@ def random_walk(
     transition = np.stack([np.roll(law, value) for value in range(m)])
     first = np.full(m, 1 / m)
     if start is not None:
-        first = transition[check_count("start", start, least=0) % m]
+        if check_count("start", start, least=0) >= m:
+            raise ValueError(f"start must be one of the values 0 … {m - 1}, got {start}; start={start % m} is the same")
+        first = transition[check_count("start", start, least=0)]
     return NGramLanguage(
         torch.from_numpy(transition),
         torch.from_numpy(first),

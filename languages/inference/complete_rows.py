@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from languages.automata.contexts import ContextAutomaton
 from languages.automata.walks import edges_allowed
+from languages.compilation import compiled
 from languages.inference.threads import over_rows
 
 DENSE_LIMIT = 1 << 22
@@ -57,7 +57,7 @@ class TransitionTable:
         return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _walk_table(
     begin: int,
     end: int,
@@ -80,7 +80,7 @@ def _walk_table(
             result[row + r] = total[r]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _walk_edges(
     begin: int,
     end: int,

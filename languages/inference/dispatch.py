@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor
 from languages.inference.forward_backward import batched
 from languages.inference.forward_backward.compiled import CompiledForwardBackward
 from languages.inference.frontier.conditionals import frontier_log_laws
-from languages.inference.frontier.likelihood import TINY, frontier_log_likelihood
+from languages.inference.frontier.likelihood import frontier_log_likelihood
 from languages.inference.positions import rows_with_any
 from languages.inference.segments import Segments, subset, whole_rows
 from languages.inference.state_chain import ContextChain, StateChain
@@ -59,7 +58,7 @@ class HiddenInference:
         """
         if not self._compiled(tokens, torch.float64):  # a GPU, many transitions, or factors beyond the linear algebra
             return batched.log_likelihood(self.chain, tokens)
-        if isinstance(self.chain, ContextChain) and self.chain.log_edge >= math.log(TINY):
+        if isinstance(self.chain, ContextChain):
             return frontier_log_likelihood(self.chain, tokens, self._likelihood_beside)
         return self._likelihood_beside(tokens)
 
@@ -102,6 +101,8 @@ class HiddenInference:
             dtype: Precision of the recursion and the result.
             alive: (W,) roughly how many contexts are alive, over all positions of the segment, if that is known.
         """
+        if not len(segments.row):
+            return torch.empty(0, self.chain.vocab_size, dtype=dtype, device=tokens.device)
         chain = self._in_precision(dtype)
         if chain.dtype != dtype:  # its probabilities do not fit in float32
             return self.log_law(tokens, wanted, segments, member, chain.dtype, alive=alive).to(dtype)

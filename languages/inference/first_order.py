@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from languages.compilation import compiled
 from languages.inference.forward_backward.batched import normalised_log
 from languages.inference.threads import over_rows
 
@@ -126,7 +126,7 @@ class _Powers:
         return (self._support & (power < LEAST_FACTOR)).any(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _longest_gaps(tokens: Int[np.ndarray, "B L"], wanted: Bool[np.ndarray, "B L"], hole: int) -> tuple[int, int]:
     """Largest distance of a wanted position from its revealed neighbour on the left, and on the right."""
     left = right = 1
@@ -145,7 +145,7 @@ def _longest_gaps(tokens: Int[np.ndarray, "B L"], wanted: Bool[np.ndarray, "B L"
     return left, right
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill(
     begin: int,
     end: int,

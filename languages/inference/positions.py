@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from languages.compilation import compiled
 
 
 def asked_for(
@@ -77,7 +78,7 @@ def with_revealed(
     return log_probs.index_copy_(0, where, law), flags.index_copy_(0, where, dead)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _number(wanted: Bool[np.ndarray, " N"], number: Int[np.ndarray, " N"]) -> int:
     count = 0
     for i in range(len(wanted)):
@@ -86,7 +87,7 @@ def _number(wanted: Bool[np.ndarray, " N"], number: Int[np.ndarray, " N"]) -> in
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _find_impossible(law: Float[np.ndarray, "K V"], result: Bool[np.ndarray, " K"]) -> None:
     for k in range(len(law)):
         result[k] = True
@@ -96,7 +97,7 @@ def _find_impossible(law: Float[np.ndarray, "K V"], result: Bool[np.ndarray, " K
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _put_in_place(
     picked: Int[np.ndarray, " N"],
     law: Float[np.ndarray, "K V"],

@@ -7,13 +7,13 @@ compiled loop or torch (for CUDA) reads the tables.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from languages.compilation import compiled
 from languages.hashing import GAMMA, mixed, shift_right, splitmix64
 from languages.inference.threads import over_rows
 
@@ -130,7 +130,7 @@ class ChainSampler:
         return tokens
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _walk(
     begin: int,
     end: int,
@@ -163,7 +163,7 @@ def _walk(
                         tokens[row + r, position] = outcome & ((1 << 20) - 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill_alias_tables(
     offsets: IntArray,
     probs: NDArray[np.float64],

@@ -97,8 +97,8 @@ class StateChain(abc.ABC):
 
     def holds(self, dtype: torch.dtype) -> bool:
         """Whether the linear algebra of this precision can tell what underflows, one step at a time."""
-        least = self.log_least(dtype)
-        return least <= LOG_CAUTIOUS[dtype] and self.log_start >= least
+        # Starts need only be numbers: those too small to go on from are noted like other weights.
+        return self.log_least(dtype) <= LOG_CAUTIOUS[dtype] and self.log_start >= LOG_SMALLEST[dtype]
 
     def never_falls_below(self, log_weight: float) -> bool:
         """Whether rescaled weights after a step are all larger: every state leads to every other."""

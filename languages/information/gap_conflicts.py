@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from languages.compilation import compiled
+
 LEAST_WEIGHT = 1e-120
 """A gap rarer than this adds less than L² times it, far below rounding; its powers may have underflowed."""
 
@@ -81,7 +83,7 @@ def _zero_groups(
     return np.array(firsts, dtype=np.int64), np.array(steps, dtype=np.int64), offsets, listed
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "contract"})
 def _sum_over_gaps(
     left: FloatArray,
     right: FloatArray,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from languages.checks import check_fraction
 from languages.hidden_markov import HMMLanguage
@@ -102,7 +104,13 @@ def from_hmmlearn(model: CategoricalHMM, *, name: str | None = None) -> HMMLangu
     missing = [table for table in ("startprob_", "transmat_", "emissionprob_") if not hasattr(model, table)]
     if missing:
         raise ValueError(f"model has no {', '.join(missing)}: fit it, or set them, first")
-    return HMMLanguage(model.startprob_, model.transmat_, model.emissionprob_, name=name)
+    return HMMLanguage(*map(_normalised, (model.startprob_, model.transmat_, model.emissionprob_)), name=name)
+
+
+def _normalised(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The table, rows that hmmlearn takes for laws (to 1e-5) divided by their sums; others stay, to be refused."""
+    totals = table.sum(-1, keepdims=True)
+    return table / np.where(np.isclose(totals, 1), totals, 1.0)
 
 
 def _reason(hmm: Any, model: object) -> str:

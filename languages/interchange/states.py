@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -132,9 +131,7 @@ def build_hidden(cls: type[HMMLanguage], state: State) -> HMMLanguage:
     language = cls(*(tables[name] for name in _HIDDEN))
     # The constructor has divided rows by their sums, which are one but for rounding.
     language.__dict__.update(tables)
-    for name in [name for name in vars(language) if isinstance(getattr(cls, name, None), functools.cached_property)]:
-        del language.__dict__[name]
-    return language
+    return language._bare_copy()
 
 
 _HIDDEN = ("initial", "transition", "emission")

@@ -19,8 +19,7 @@ from languages.variable_length.padded_rows import PaddedRows, PaddedSequences
 from languages.variable_length.state_graph import StateGraph
 
 if TYPE_CHECKING:
-    from languages.automata.contexts import ContextAutomaton
-
+    from languages.automata.grams import SparseGrams
 
 END_SYMBOL = "␃"
 """How drawings show the end."""
@@ -136,8 +135,9 @@ class VariableLengthNGram(VariableLength, NGramLanguage):
         ValueError: An order below two, a token after the end, or contexts from which the end cannot be reached.
     """
 
-    def _setup(self, automaton: ContextAutomaton, parent: Self | None, name: str) -> None:
-        super()._setup(automaton, parent, name)
+    def _setup(self, grams: SparseGrams, parent: Self | None, name: str) -> None:
+        super()._setup(grams, parent, name)
+        automaton = self.automaton
         last = automaton.last_token[automaton.edge_source]
         if automaton.order < 2 or bool(((last == self.eos_id) & (automaton.edge_token != self.eos_id)).any()):
             raise ValueError(
@@ -177,11 +177,6 @@ class VariableLengthHMM(VariableLength, HMMLanguage):
         if bool((self.transition[ends][:, ~ends] > 0).any()):
             raise ValueError(f"transition: states that emit the end token {self.eos_id} must lead to such states alone")
         self._check_ending()
-
-    def to(self, device: torch.device | str) -> Self:
-        moved = super().to(device)
-        moved.language = self.language
-        return moved
 
     @functools.cached_property
     def _graph(self) -> StateGraph:

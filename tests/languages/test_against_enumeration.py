@@ -14,6 +14,8 @@ from reference import brute_force
 from scipy import stats
 
 from languages import HMMLanguage, NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages.automata import contexts
+from languages.inference import complete_rows
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -73,6 +75,28 @@ def test_law_membership_entropy_and_count(case):
         assert language.entropy(length) == pytest.approx(-(positive * np.log(positive)).sum(), abs=1e-10)
         marginals = np.stack([np.bincount(rows[:, i], truth, language.vocab_size) for i in range(length)])
         np.testing.assert_allclose(language.marginals(length).numpy(), marginals, atol=1e-12)
+
+
+@SETTINGS
+@given(cases())
+def test_rows_of_languages_too_large_for_tables(case):
+    """An error at any position counts where edges are searched, not looked up, on the CPU and by torch operations."""
+    language, reference, length, _ = case
+    rows = brute_force.sequences(language.vocab_size, length)
+    truth, tokens = np.array([reference.prob(row) for row in rows]), torch.as_tensor(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(complete_rows, "DENSE_LIMIT", 0)
+        patch.setattr(contexts, "DIRECT_LOOKUP_LIMIT", 0)
+        language = language._bare_copy()
+        np.testing.assert_array_equal(language.contains(tokens).numpy(), truth > 0)
+        np.testing.assert_allclose(language.log_prob(tokens).exp().numpy(), truth, atol=1e-12)
+        np.testing.assert_array_equal(language.support().contains(tokens).numpy(), truth > 0)
+        if isinstance(language, NGramLanguage):
+            automaton = language.automaton.to("cpu")
+            assert automaton._table is None
+            scores = automaton.edge_log_prob[automaton.edges_of(tokens)].sum(1)
+            np.testing.assert_array_equal(~scores.isneginf().numpy(), truth > 0)
+            np.testing.assert_allclose(scores.exp().numpy(), truth, atol=1e-12)
 
 
 @SETTINGS

@@ -80,6 +80,17 @@ def test_parents_form_a_chain():
     assert not (hmm.parent.emission == 0).any()
 
 
+@pytest.mark.parametrize(("rare_moves", "rare_words"), [(True, False), (False, True), (True, True)])
+def test_moves_and_words_are_pruned_each_for_itself(rare_moves, rare_words):
+    """Only the moves, only the emissions, or both have entries below the threshold."""
+    rare, fair = torch.tensor([[0.99, 0.01], [0.3, 0.7]]), torch.tensor([[0.5, 0.5], [0.3, 0.7]])
+    tables = rare if rare_moves else fair, rare if rare_words else fair
+    whole = HMMLanguage([0.5, 0.5], *tables)
+    pruned = whole.pruned(0.1)
+    assert pruned.parent is whole
+    assert [bool((table == 0).any()) for table in (pruned.transition, pruned.emission)] == [rare_moves, rare_words]
+
+
 @pytest.mark.parametrize("language", [NGramLanguage(CHAIN), HMMLanguage([1.0, 0, 0], CHAIN, CHAIN)], ids=["n", "hmm"])
 def test_bad_thresholds(language):
     with pytest.raises(ValueError, match=r"prune_below=1\.5 leaves nothing"):

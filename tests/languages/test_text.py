@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import pathlib
 import re
 import string
 import subprocess
@@ -83,6 +84,28 @@ def test_files(tmp_path):
         torch.testing.assert_close(language.log_prob(rows), inline.log_prob(rows))
     assert inline.name == "text:inline,order=2"
     assert ngram_from_text("hello", 1).vocabulary == list("ehlo")
+
+
+def test_what_a_string_means_does_not_depend_on_the_folder(tmp_path, monkeypatch):
+    """Paths are told from texts by how they look; where a text happens to name a file it is refused."""
+    monkeypatch.chdir(tmp_path)
+    paths = ["README.md", "a story.txt", "data/corpus"]
+    texts = ["abracadabra", "the cat sat", "a/b c", "see README.md\n"]
+    for path in paths:
+        with pytest.raises(ValueError, match="cannot read the text file"):
+            ngram_from_text(path, 1)
+    for text in texts:
+        assert ngram_from_text(text, 1).name == "text:inline,order=1"
+    (tmp_path / "data").mkdir()
+    for path in paths:
+        (tmp_path / path).write_text("zz")
+        assert ngram_from_text(path, 1).vocabulary == ["z"]
+    for text in texts[:2]:
+        (tmp_path / text).write_text("zz")
+        with pytest.raises(ValueError, match=r"may be a text, and there is a file of that name; pathlib\.Path"):
+            ngram_from_text(text, 1)
+        assert ngram_from_text(pathlib.Path(text), 1).vocabulary == ["z"]
+        assert ngram_from_text(text + "\n", 1).name == "text:inline,order=1"
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -1,3 +1,88 @@
 from .fault import Fault
 
-FAULTS: list[Fault] = []
+FAULTS: list[Fault] = [
+    Fault(
+        "an n-gram loses its parent on the way to a device",
+        "languages/ngram.py",
+        "moved.parent = self.parent.to(device) if self.parent is not None else None",
+        "moved.parent = None",
+        "tests/languages/test_devices.py",
+    ),
+    Fault(
+        "a hidden Markov model loses its parent on the way to a device",
+        "languages/hidden_markov.py",
+        "moved.parent = self.parent.to(device) if self.parent is not None else None",
+        "moved.parent = None",
+        "tests/languages/test_devices.py",
+    ),
+    Fault(
+        "membership of large n-grams by the prefix before the first error only",
+        "languages/inference/complete_rows.py",
+        "                total = -np.inf\n                break",
+        "                break",
+        "tests/languages/test_against_enumeration.py::test_rows_of_languages_too_large_for_tables",
+    ),
+    Fault(
+        "pruned emissions of a hidden Markov model are ignored",
+        "languages/hidden_markov.py",
+        "if torch.equal(transition > 0, self.transition > 0) and torch.equal(emission > 0, self.emission > 0):",
+        "if torch.equal(transition > 0, self.transition > 0):",
+        "tests/languages/test_pruning.py::test_moves_and_words_are_pruned_each_for_itself",
+    ),
+    Fault(
+        "an alias slot one unit too wide in the compiled loop",
+        "languages/inference/sampling.py",
+        "outcome = move[2 * slot + (inside < limit[slot])]",
+        "outcome = move[2 * slot + (inside <= limit[slot])]",
+        "tests/languages/inference/test_sampling.py::test_slots_are_shared_to_the_unit",
+    ),
+    Fault(
+        "an alias slot one unit too wide in torch",
+        "languages/inference/sampling.py",
+        "move = self._move[2 * slot + (inside < self._limit[slot])]",
+        "move = self._move[2 * slot + (inside <= self._limit[slot])]",
+        "tests/languages/inference/test_sampling.py::test_slots_are_shared_to_the_unit",
+    ),
+    Fault(
+        "float32 weights may be denormal",
+        "languages/inference/state_chain.py",
+        "torch.float32: -85.0",
+        "torch.float32: -103.0",
+        "tests/languages/inference/test_precision.py::test_float32_keeps_its_digits_near_the_least_of_its_numbers",
+    ),
+    Fault(
+        "rescaling in torch looks for denormals of float64 alone",
+        "languages/inference/forward_backward/batched.py",
+        "((weight < self.floor) & (weight > 0)).any(1)",
+        "((weight < 1e-300) & (weight > 0)).any(1)",
+        "tests/languages/inference/test_precision.py::test_float32_keeps_its_digits_near_the_least_of_its_numbers",
+    ),
+    Fault(
+        "float64 tables that come from float32 are refused",
+        "languages/checks.py",
+        "TOLERANCE, FLOAT32_TOLERANCE = 1e-6, 1e-5",
+        "TOLERANCE, FLOAT32_TOLERANCE = 1e-8, 1e-5",
+        "tests/languages/test_given_tables.py",
+    ),
+    Fault(
+        "half precision is held to float32",
+        "languages/checks.py",
+        "return info.eps + entries * info.smallest_normal * info.eps / 2",
+        "return FLOAT32_TOLERANCE",
+        "tests/languages/test_given_tables.py",
+    ),
+    Fault(
+        "a table shows the contexts that are reached only",
+        "languages/ngram.py",
+        "self.automaton, self._grams = ContextAutomaton(grams), grams",
+        "self.automaton, self._grams = ContextAutomaton(grams), ContextAutomaton(grams).grams",
+        "tests/languages/test_given_tables.py::test_an_ngram_shows_the_tables_it_was_given",
+    ),
+    Fault(
+        "a walk starts outside of its circle",
+        "languages/constructions/random_walk.py",
+        'if check_count("start", start, least=0) >= m:',
+        'if check_count("start", start, least=0) > m:',
+        "tests/languages/test_constructions.py::test_bad_input",
+    ),
+]

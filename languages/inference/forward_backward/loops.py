@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from languages.compilation import compiled
 from languages.inference.forward_backward.sparse_product import multiply
 
 # Multiplying and adding in one instruction is the one liberty that these loops take.
-_compiled = numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+_compiled = compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
 
 
 @_compiled
@@ -47,6 +47,7 @@ def log_laws_of_blocks(first, last, least, tables, tokens, slot, order, row, beg
             if c >= 0:
                 for e in range(offset[c], offset[c + 1]):
                     kept[0, following[e], k] = start[e]
+                    smallest[k] = min(smallest[k], start[e])
         mass[:] = ones
         for j in range(end_asked - 1):
             _look(tokens, order, row, begin, width, block, many, j, vocab_size, seen)
@@ -93,6 +94,8 @@ def log_likelihoods_of_blocks(first, last, vocab_size, least, tables, tokens, re
         state[:] = 0
         for e in range(offset[0], offset[1]):
             state[following[e], :] = start[e]
+            for k in range(lanes):
+                smallest[k] = min(smallest[k], start[e])
         for j in range(length):
             for k in range(many):
                 seen[k] = tokens[block + k, j]

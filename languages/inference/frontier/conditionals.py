@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.automata.walks import edges_allowed
+from languages.compilation import compiled
 from languages.inference.positions import slots
 from languages.inference.segments import Segments
 from languages.inference.state_chain import ContextChain
@@ -51,7 +51,7 @@ def frontier_log_laws(
     return law, doubtful
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _follow(
     first_segment: int,
     last_segment: int,
@@ -160,14 +160,14 @@ def _follow(
                     doubtful[w] |= 0.0 < beta[i] < least
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _grown_int(array: IntArray, needed: int) -> IntArray:
     larger = np.empty(2 * needed, dtype=np.int64)
     larger[: len(array)] = array
     return larger
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _grown_float(array: FloatArray, needed: int) -> FloatArray:
     larger = np.empty(2 * needed)
     larger[: len(array)] = array

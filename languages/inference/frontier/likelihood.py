@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from languages.inference.state_chain import ContextChain
+from languages.compilation import compiled
+from languages.inference.state_chain import LOG_SMALLEST, ContextChain
 
 TINY = 1e-100
-"""Shares of the mass below this are left to others."""
+"""Shares of the mass below this are left to others, and larger ones if the rarest edge would take them out of range."""
 CROWDED = 16
 """Loops side by side go through all edges, but through one this many times faster than the kernel follows one."""
 MANY_CONTEXTS, CROWDED_MANY = 1 << 13, 2
@@ -32,7 +33,7 @@ def frontier_log_likelihood(
     left to another method.
 
     Args:
-        chain: The contexts of an n-gram, n ≥ 2, on the CPU, no edge less probable than `TINY`.
+        chain: The contexts of an n-gram, n ≥ 2, on the CPU, in float64, which holds it.
         tokens: (B, T) with holes.
         otherwise: Answers the same question for the rows it is given.
     """
@@ -55,6 +56,7 @@ def frontier_log_likelihood(
             automaton.edge_target.numpy(),
             automaton.edge_prob.numpy(),
             most * tokens.shape[1],
+            max(TINY, math.exp(LOG_SMALLEST[chain.dtype] - chain.log_edge)),
         )
         result[~left] = torch.from_numpy(masses)
         left[~left] = torch.from_numpy(failed)
@@ -63,7 +65,7 @@ def frontier_log_likelihood(
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _log_masses(
     tokens: Int[np.ndarray, "B T"],
     vocab_size: int,
@@ -72,6 +74,7 @@ def _log_masses(
     edge_target: Int[np.ndarray, " E"],
     edge_prob: Float[np.ndarray, " E"],
     budget: int,
+    least: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Log-probability of the revealed tokens of each row, and the rows that ran out of budget or near underflow.
 
@@ -81,8 +84,9 @@ def _log_masses(
         offsets: Edges of state s are offsets[s] … offsets[s + 1] − 1, sorted by token.
         edge_token: Token of each edge.
         edge_target: State each edge enters.
-        edge_prob: Probability of each edge, at least `TINY`.
+        edge_prob: Probability of each edge.
         budget: Edges that may be followed for each row.
+        least: Share of the mass whose product with any edge is an ordinary number.
     """
     total, failed = np.zeros(len(tokens)), np.zeros(len(tokens), dtype=np.bool_)
     place = np.zeros(len(offsets) - 1, dtype=np.int64)
@@ -119,7 +123,6 @@ def _log_masses(
                 break  # impossible, or another method's
             for i in range(found):
                 flows[i] /= mass
-                # The next edge is `TINY` at least, and their product is still an ordinary number.
-                failed[row] |= flows[i] < TINY
+                failed[row] |= flows[i] < least
             states, following, shares, flows, count = following, states, flows, shares, found
     return total, failed

@@ -84,6 +84,7 @@ def test_against_enumeration(case, batch_size):
     assert support.count(length) == counts[-1]
     density = math.log(counts[-1]) / (length * math.log(language.vocab_size)) if language.vocab_size > 1 else 1.0
     assert support.density(length) == pytest.approx(density, abs=1e-12)
+    assert (support.density(length) == 1.0) == (counts[-1] == language.vocab_size**length)
     assert language.support_density(length) == support.density(length)
     assert language.log_support_size(length) == support.log_count(length)
     used = np.unique(rows[possible]) if length >= 4 else None

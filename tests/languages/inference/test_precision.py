@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from languages import HMMLanguage, NGramLanguage, copy_pairs, random_hmm, random_ngram
@@ -75,6 +75,27 @@ def test_float32_by_products_of_torch(case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch.HiddenInference, "_compiled", lambda inference, tokens, dtype: False)
         agree(language.posterior(tokens, dtype=torch.float32), exact)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@given(st.integers(1, 7), st.floats(-14.0, -3.0), st.floats(0.5, 1.0))
+def test_float32_keeps_its_digits_near_the_least_of_its_numbers(compiled, tokens, power, ratio):
+    """Past and future each speak against the two states that alone survive both: their product nears the denormals.
+
+    State 0 emits token 0 alone and state 1 token 1 alone; the others emit both rarely, and tokens 2 and 3.
+    """
+    rare = 10.0**power
+    emission = [[1, 0, 0, 0], [0, 1, 0, 0], [rare, rare, 0.5 - 2 * rare, 0.5]]
+    emission.append([ratio * rare, rare, 0.5, 0.5 - rare - ratio * rare])
+    language = HMMLanguage([0.25] * 4, np.eye(4), emission)
+    rows = torch.tensor([[0] * tokens + [4] + [1] * tokens])
+    exact = language.posterior(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        if not compiled:
+            patch.setattr(dispatch.HiddenInference, "_compiled", lambda inference, tokens, dtype: False)
+        single = language._bare_copy().posterior(rows, dtype=torch.float32)
+    torch.testing.assert_close(single.double(), exact, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize(

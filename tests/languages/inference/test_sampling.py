@@ -8,7 +8,7 @@ import torch
 from reference import brute_force
 from scipy import stats
 
-from languages import HMMLanguage, NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages import HMMLanguage, NGramLanguage, copy_pairs, hashing, random_hmm, random_ngram
 from languages.inference import sampling, threads
 
 LANGUAGES = [
@@ -142,6 +142,39 @@ def test_the_joint_law_of_a_large_model_is_not_tabled():
     language = random_hmm(100, 9, seed=0)
     assert language._sampler._draws_per_token == 2
     assert language.contains(language.sample(50, 20, generator=seeded(0))).all()
+
+
+def key_of(word):
+    """The key whose stream begins with this word: splitmix64 backwards."""
+    z, size = word, 1 << 64
+    for shift, multiplier in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9), (30, 1)):
+        for _ in range(64 // shift + 1):
+            z = word ^ (z >> shift)
+        word = z = z * pow(multiplier, -1, size) % size
+    key = (word - int(hashing.GAMMA)) % size
+    return key - size if key >= size >> 1 else key
+
+
+@pytest.mark.parametrize("probs", [[1.0, 1e-25], [0.25, 0.75], [0.5, 0.25, 1e-30, 0.25], [0.2, 0.3, 0.5]])
+def test_slots_are_shared_to_the_unit(probs):
+    """The words at both ends of a slot and of its share: each move is drawn by exactly its number of words.
+
+    Moves of weight zero, less than half of 2⁻⁶² here, are drawn by none.
+    """
+    count = len(probs)
+    offsets, tokens = torch.tensor([0, count]), torch.arange(count)
+    law = torch.tensor(probs, dtype=torch.float64)
+    sampler = sampling.ChainSampler(offsets, law, torch.zeros_like(tokens), tokens)
+    shift = int(sampler._first[0]) & 63
+    for slot, limit in enumerate(sampler._limit.tolist()):
+        alias, own = (int(move) & ((1 << 20) - 1) for move in sampler._move[2 * slot : 2 * slot + 2])
+        room = 1 << shift
+        places = sorted(place for place in {0, limit - 1, limit, room - 1} if 0 <= place < room)
+        keys = torch.tensor([key_of((slot << shift | place) << (64 - sampling.BITS)) for place in places])
+        expected = [own if place < limit else alias for place in places]
+        assert sampler.draw_from(keys, 1)[:, 0].tolist() == expected
+        assert sampler._draw_with_torch(keys, 1)[:, 0].tolist() == expected
+        assert not any(probs[token] < 2**-63 for token in expected)
 
 
 @named

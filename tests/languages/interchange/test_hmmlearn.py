@@ -44,6 +44,22 @@ def test_marginals_and_posteriors(language, length, shown):
         np.testing.assert_allclose(got[holes].numpy(), (states @ emission)[holes.numpy()], atol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("length", "shown"), [(1, 0.5), (7, 0.5), (300, 0.1), (300, 0.9), (300, 1.0)])
+@pytest.mark.parametrize("name", ["dense", "pruned"])
+def test_posteriors_of_hidden_states(name, length, shown, dtype):
+    language, generator = LANGUAGES[name], torch.Generator().manual_seed(length)
+    complete = language.sample(3, length, generator=generator)
+    tokens = torch.where(torch.rand(3, length, generator=generator) < shown, complete, language.mask_id)
+    got = language.state_posterior(tokens, dtype=dtype)
+    assert got.dtype == dtype
+    assert got.shape == (3, length, language.num_states)
+    for row, law in zip(tokens, got.double().exp().numpy(), strict=True):
+        with np.errstate(divide="ignore"):
+            expected = to_hmmlearn(language, hole=HOLE).predict_proba(row[:, None].numpy())
+        np.testing.assert_allclose(law, expected, atol=1e-9 if dtype == torch.float64 else 1e-5)
+
+
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_there_and_back(language):
     model = to_hmmlearn(language)
