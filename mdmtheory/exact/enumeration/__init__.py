@@ -77,7 +77,7 @@ def law(
             raise ValueError(f"prompt must have shape ({length},), got {tuple(raw.shape)}")
         given = tuple(check_prompt(denoiser, raw, 1, length)[0].tolist())
     if isinstance(sampler, Kernel):
-        probs = chain_law(denoiser, sampler, given or (denoiser.mask_id,) * length, decoding)
+        probs, logs = chain_law(denoiser, sampler, given or (denoiser.mask_id,) * length, decoding), None
     else:
-        probs = reveals_law(Reveals(denoiser, length, sampler, prompt=given, decoding=decoding))
-    return EnumeratedLaw(probs, denoiser.vocab_size, length, given)
+        probs, logs = reveals_law(Reveals(denoiser, length, sampler, prompt=given, decoding=decoding))
+    return EnumeratedLaw(probs, denoiser.vocab_size, length, given, logs)
