@@ -18,7 +18,7 @@ from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, MOST_WORK, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.chains import chain_law
-from mdmtheory.exact.enumeration.enumerated_law import EnumeratedLaw, sequences
+from mdmtheory.exact.enumeration.enumerated_law import EnumeratedLaw, entropy, sequences
 from mdmtheory.exact.enumeration.path_law import learning_error, path_kl
 from mdmtheory.exact.enumeration.reveals import Reveals, reveals_law
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
@@ -34,6 +34,7 @@ __all__ = [
     "ROWS_PER_CALL",
     "EnumeratedLaw",
     "check_affordable",
+    "entropy",
     "law",
     "learning_error",
     "path_kl",

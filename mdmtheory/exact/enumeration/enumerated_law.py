@@ -11,7 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages import Estimate, Language
+from languages.budget import check_budget, largest
 
+MOST_SEQUENCES = 1 << 24
+"""Sequences that are listed: some gigabytes."""
 SMALLEST = 5e-324
 """The least positive float: it stands for a probability below the range of floats."""
 
@@ -93,12 +96,40 @@ class EnumeratedLaw:
 
 
 def sequences(vocab_size: int, length: int) -> Int[Tensor, "S L"]:
-    """All V^L sequences in lexicographic order."""
+    """All V^L sequences in lexicographic order.
+
+    Raises:
+        ValueError: More than `MOST_SEQUENCES`.
+    """
+    check_sequences(vocab_size, length)
     places = vocab_size ** torch.arange(length - 1, -1, -1)
     return torch.arange(vocab_size**length)[:, None] // places % vocab_size
+
+
+def check_sequences(vocab_size: int, length: int) -> None:
+    """Refuse more sequences than `MOST_SEQUENCES`."""
+    if length * math.log2(max(vocab_size, 2)) > 63 or vocab_size**length > MOST_SEQUENCES:
+        longest = largest(lambda n: vocab_size**n <= MOST_SEQUENCES, 64)
+        check_budget(
+            f"listing all sequences of length={length} over {vocab_size} tokens",
+            f"lengths up to {longest} can be listed",
+            operations=float(min(1e300, math.exp(min(690.0, length * math.log(vocab_size))))),
+            most=MOST_SEQUENCES,
+        )
 
 
 @functools.lru_cache(maxsize=16)
 def log_table(language: Language, length: int) -> Float[Tensor, " S"]:
     """(V^L,) log-probability of every sequence under the language."""
     return language.log_prob(sequences(language.vocab_size, length).to(language.device)).cpu()
+
+
+def entropy(language: Language, length: int) -> float:
+    """Exact entropy at this length from the table of all sequences, nats.
+
+    Raises:
+        ValueError: Too many sequences.
+    """
+    check_sequences(language.vocab_size, length)
+    table = log_table(language, length)
+    return -float(torch.where(table.isfinite(), table.exp() * table, 0.0).sum())
