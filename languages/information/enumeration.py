@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy import special
 
 from languages.checks import check_count
 from languages.language import Language
@@ -53,7 +54,7 @@ def enumerated_information(language: Language, length: int) -> Float[np.ndarray,
     for _ in range(length):
         revealed += rest % base < base - 1
         rest //= base
-    totals = np.bincount(revealed, -probs * np.log(probs), minlength=length + 1)
+    totals = np.bincount(revealed, -special.xlogy(probs, probs), minlength=length + 1)
     mean = totals / [math.comb(length, size) for size in range(length + 1)]
     mean[0] = 0.0
     return np.maximum.accumulate(mean[1] + mean[:-1] - mean[1:]).clip(min=0.0)
@@ -83,9 +84,12 @@ def enumerated_conflicts(language: Language, length: int) -> Float[np.ndarray, "
             both = codes[one, None] - power[j] * (vocab_size - np.arange(vocab_size))
             other = both + power[i] * (vocab_size - digits[one, i])[:, None]
             neither = codes[one] + power[i] * (vocab_size - digits[one, i])
-            alone = _lookup(codes, probs, other)
-            clash = np.where(_lookup(codes, probs, both) == 0, alone, 0.0).sum(1)
-            weight = probs[one] * clash / _lookup(codes, probs, neither)
+            alone, _ = _lookup(codes, probs, other)
+            _, possible = _lookup(codes, probs, both)
+            clash = np.where(possible, 0.0, alone).sum(1)
+            context, _ = _lookup(codes, probs, neither)
+            # A context below the range of floats adds less than rounding.
+            weight = np.divide(probs[one] * clash, context, out=np.zeros(len(one)), where=context > 0)
             totals += np.bincount(revealed[one] - 1, weight, minlength=length - 1)
     return totals / [math.comb(length - 2, size) for size in range(length - 1)] if length > 1 else totals
 
@@ -119,7 +123,10 @@ def _most_sequences(language: Language, length: int) -> int:
     return low
 
 
-def _lookup(codes: Int[np.ndarray, " C"], probs: Float[np.ndarray, " C"], wanted: np.ndarray) -> np.ndarray:
-    """Probability of each wanted code, zero where it is absent."""
+def _lookup(
+    codes: Int[np.ndarray, " C"], probs: Float[np.ndarray, " C"], wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of each wanted code, zero where it is absent, and whether it is there: probabilities underflow."""
     place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-    return np.where(codes[place] == wanted, probs[place], 0.0)
+    there = codes[place] == wanted
+    return np.where(there, probs[place], 0.0), there

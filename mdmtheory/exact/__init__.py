@@ -7,7 +7,7 @@ Behind it: `path` (path law from the information curve), `markov` (marginal law 
 `uniform_steps` (SER of uniform schedules at many N at once), `exponents` (how fast correct sequences grow rare).
 """
 
-from mdmtheory.exact import asymptotics, enumeration, markov, optimal, path
+from mdmtheory.exact import asymptotics, enumeration, markov, one_round, optimal, path
 from mdmtheory.exact.errors import error
 
-__all__ = ["asymptotics", "enumeration", "error", "markov", "optimal", "path"]
+__all__ = ["asymptotics", "enumeration", "error", "markov", "one_round", "optimal", "path"]

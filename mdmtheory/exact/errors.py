@@ -7,14 +7,20 @@ why; if none can, the error lists those reasons and names the estimator that ser
 
 | method (`Estimate.by`) | serves | gives |
 |---|---|---|
-| independent rounds | exact denoiser; one token a step, bisection of a chain | no error at all |
+| independent rounds | exact denoiser; one token a step, bisection of a chain, independent tokens | no error at all |
 | closed form | exact denoiser, Bernoulli or fixed sizes, languages with `closed_forms` | SER, KL of both laws |
+| full support | anything, languages in which every sequence is possible | SER 0 |
+| one round | exact denoiser, all tokens at once, n-grams, hidden Markov models | SER; of n-grams KL, generative TER |
 | gap recursion | exact denoiser, Bernoulli, first-order chains | SER, generative TER; KL where the support is small |
 | information curve | exact denoiser, Bernoulli or fixed sizes, first-order chains or few sequences | path KL |
-| block transfer | exact denoiser, left-to-right blocks, first-order chains | SER, KL |
+| block transfer | exact denoiser, left-to-right blocks, n-grams | SER, KL |
+| roots of unity | exact denoiser, two or three fixed sizes, first-order chains | SER |
 | enumeration | any denoiser, any sampler, small V^L | everything |
 | extrapolation | as the gap recursion, sequences too long for it | SER, with its error or as a bracket |
 | sandwich | whatever has both ends | bracket of the marginal KL, −ln(1 − SER) ≤ KL ≤ path KL |
+
+What equals Bernoulli reveals counts as such (`mdmtheory.exact.methods.equivalents`): the posterior steps of kernels on
+masks, and whatever reveals everything at once.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from typing import Literal
 from languages import Estimate, Language
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
+from mdmtheory.exact import enumeration
 from mdmtheory.exact.methods import Question, first_answer
 from mdmtheory.samplers.kernels import Kernel
 from mdmtheory.samplers.plan import Plan
@@ -115,9 +122,14 @@ def _scheme_of(plan: Plan, length: int) -> Scheme:
 
 
 def _entropy(question: Question) -> float:
+    """Entropy of the language, nats: as it knows it, else from the table of all sequences."""
+    language, length = question.language, question.length
     try:
-        return question.language.entropy(question.length)
+        return language.entropy(length)
     except NotImplementedError as error:
-        raise ValueError(
-            f"ter needs the exact entropy of {question.language.name}: {error}; ter_increase does not"
-        ) from None
+        try:
+            return enumeration.entropy(language, length)
+        except ValueError as small:
+            raise ValueError(
+                f"ter needs the exact entropy of {language.name}: {error}; {small}; ter_increase does not"
+            ) from None

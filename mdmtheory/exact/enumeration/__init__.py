@@ -18,7 +18,7 @@ from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, MOST_WORK, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.chains import chain_law
-from mdmtheory.exact.enumeration.enumerated_law import EnumeratedLaw, sequences
+from mdmtheory.exact.enumeration.enumerated_law import EnumeratedLaw, entropy, sequences
 from mdmtheory.exact.enumeration.path_law import learning_error, path_kl
 from mdmtheory.exact.enumeration.reveals import Reveals, reveals_law
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
@@ -34,6 +34,7 @@ __all__ = [
     "ROWS_PER_CALL",
     "EnumeratedLaw",
     "check_affordable",
+    "entropy",
     "law",
     "learning_error",
     "path_kl",
@@ -77,7 +78,7 @@ def law(
             raise ValueError(f"prompt must have shape ({length},), got {tuple(raw.shape)}")
         given = tuple(check_prompt(denoiser, raw, 1, length)[0].tolist())
     if isinstance(sampler, Kernel):
-        probs = chain_law(denoiser, sampler, given or (denoiser.mask_id,) * length, decoding)
+        probs, logs = chain_law(denoiser, sampler, given or (denoiser.mask_id,) * length, decoding), None
     else:
-        probs = reveals_law(Reveals(denoiser, length, sampler, prompt=given, decoding=decoding))
-    return EnumeratedLaw(probs, denoiser.vocab_size, length, given)
+        probs, logs = reveals_law(Reveals(denoiser, length, sampler, prompt=given, decoding=decoding))
+    return EnumeratedLaw(probs, denoiser.vocab_size, length, given, logs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -11,7 +12,7 @@ from languages import Estimate, Language
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact.enumeration.affordable import check_affordable
-from mdmtheory.exact.enumeration.enumerated_law import log_table
+from mdmtheory.exact.enumeration.enumerated_law import SMALLEST, log_table
 from mdmtheory.exact.enumeration.reveals import Reveals
 from mdmtheory.exact.learning_error import LearningError
 from mdmtheory.samplers.policies import Policy
@@ -36,10 +37,12 @@ def path_kl(denoiser: Denoiser, language: Language, length: int, sampler: Scheme
     truth = _Truth(language, length)
     surprise = 0.0
     for weight, hidden, position, log_law in _true_histories(denoiser, truth, sampler):
-        joint = weight * truth.revealed(hidden, position)
-        surprise -= float(torch.where(joint > 0, joint * log_law, 0.0).sum())
-    everything = truth.table[truth.table > 0]
-    value = surprise + float(everything @ everything.log())
+        log_joint = truth.revealed(hidden, position)
+        excluded = log_law.isneginf() & log_joint.isfinite() & (weight > 0)
+        if bool(excluded.any()):
+            return Estimate.exact(math.inf, law="path", unit="nats")
+        surprise -= float(torch.where(log_law.isfinite(), weight * log_joint.exp() * log_law, 0.0).sum())
+    value = surprise + float(torch.where(truth.table.isfinite(), truth.table.exp() * truth.table, 0.0).sum())
     return Estimate.exact(max(0.0, value), law="path", unit="nats")
 
 
@@ -61,14 +64,19 @@ def learning_error(denoiser: Denoiser, language: Language, length: int, sampler:
     truth = _Truth(language, length)
     total, leak, largest = 0.0, 0.0, 0.0
     for weight, hidden, position, log_law in _true_histories(denoiser, truth, sampler):
-        joint, context = truth.revealed(hidden, position), truth.revealed(hidden)
-        exact = torch.where(joint > 0, joint / context, 1.0).log()
-        terms = torch.where(joint > 0, joint * (exact - log_law), 0.0).sum(position, keepdim=True).clamp(min=0.0)
-        total += float((weight * terms).sum())
-        visited = (weight > 0) & (context > 0)
-        largest = max(largest, float(torch.where(visited, terms / context, 0.0).max()))
-        kept = torch.where(joint > 0, log_law, -torch.inf).logsumexp(position, keepdim=True).clamp(max=0.0)
-        leak -= float(torch.where(visited, weight * context * kept, 0.0).sum())
+        log_joint, log_context = truth.revealed(hidden, position), truth.revealed(hidden)
+        possible = log_joint.isfinite()
+        exact = torch.where(possible, log_joint - log_context, -math.inf)
+        terms = torch.where(possible, exact.exp() * (exact - log_law), 0.0).sum(position, keepdim=True).clamp(min=0.0)
+        visited = (weight > 0) & log_context.isfinite()
+        if not bool(visited.any()):
+            continue
+        # A state too rare for a float still counts where a token is excluded there: zero times infinity is no number.
+        terms, chance = terms[visited], (weight * log_context.exp()).clamp(min=SMALLEST)[visited]
+        total += float((chance * terms).sum())
+        largest = max(largest, float(terms.max()))
+        kept = torch.where(possible, log_law, -math.inf).logsumexp(position, keepdim=True).clamp(max=0.0)
+        leak -= float((chance * kept[visited]).sum())
     added = Estimate.exact(total, law="path", unit="nats")
     mean = Estimate.exact(total / truth.length, law="learned", unit="nats")
     maximum = Estimate.exact(largest, law="learned", unit="nats")
@@ -91,7 +99,7 @@ def _true_histories(
         following: dict[Positions, Tensor] = {}
         for hidden, share in states.items():
             weights: dict[int, Tensor] = {}
-            alive = (share > 0) & (truth.revealed(hidden) > 0)
+            alive = (share > 0) & truth.revealed(hidden).isfinite()
             for chosen, chance in steps.reveals(round_index, hidden, alive):
                 moved = share * chance
                 for position in chosen:
@@ -105,18 +113,18 @@ def _true_histories(
 
 
 class _Truth:
-    """The table of a language and its marginals."""
+    """The log-probabilities of a language and of its partial sequences: −inf is impossible, and nothing else is."""
 
     def __init__(self, language: Language, length: int) -> None:
         self.length, self.vocab_size = check_count("length", length), language.vocab_size
         self.name = language.name
         check_affordable(self.vocab_size, self.length)
-        self.table = log_table(language, self.length).exp().view((self.vocab_size,) * self.length)
+        self.table = log_table(language, self.length).view((self.vocab_size,) * self.length)
         self._marginals: dict[Positions, Tensor] = {(): self.table}
 
     def revealed(self, hidden: Positions, position: int | None = None) -> Tensor:
-        """Probability of the tokens outside `hidden`, and of the one at `position` too."""
+        """Log-probability of the tokens outside `hidden`, and of the one at `position` too."""
         away = tuple(i for i in hidden if i != position)
         if away not in self._marginals:
-            self._marginals[away] = self.table.sum(dim=away, keepdim=True)
+            self._marginals[away] = self.table.logsumexp(dim=away, keepdim=True)
         return self._marginals[away]

@@ -6,6 +6,7 @@ given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -20,22 +21,55 @@ from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
 from mdmtheory.samplers.policies import Policy, chosen_positions
 from mdmtheory.samplers.schemes import Positions, Scheme
 
+SAFE = -690.0
+"""Natural log of the least product that is taken to be safe from underflow."""
 
-def reveals_law(steps: Reveals) -> Float[Tensor, " S"]:
-    """(V^L,) law of complete sequences."""
+
+def reveals_law(steps: Reveals) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"] | None]:
+    """(V^L,) law of complete sequences; and its logs, where products may have left the range of floats."""
+    probs = _linear_law(steps)
+    if probs is not None:
+        return probs, None
+    logs = _logarithmic_law(steps)
+    return logs.exp(), logs
+
+
+def _linear_law(steps: Reveals) -> Float[Tensor, " S"] | None:
+    """The law, None where a product may have underflowed."""
     states = {steps.everything: torch.ones((1,) * steps.length, dtype=torch.float64)}
     for round_index in range(steps.num_rounds):
         following: dict[Positions, Tensor] = {}
         for hidden, mass in states.items():
+            least = math.log(float(mass.where(mass > 0, 1.0).min()))
             for chosen, chance in steps.reveals(round_index, hidden, alive=mass > 0):
                 joined = mass * chance
                 if chosen:
                     joined = joined * steps.joint_law(round_index, hidden, chosen)
                 left = tuple(i for i in hidden if i not in chosen)
                 following[left] = following[left] + joined if left in following else joined
+                rarest = 0.0 if isinstance(chance, Tensor) else math.log(chance)
+                if least + rarest + len(chosen) * steps.least_log_law < SAFE:
+                    return None
         states = following
     steps.check_done(states)
     return steps.table(states[()])
+
+
+def _logarithmic_law(steps: Reveals) -> Float[Tensor, " S"]:
+    """The log-law, in which nothing underflows: −inf is impossible, and nothing else is."""
+    states = {steps.everything: torch.zeros((1,) * steps.length, dtype=torch.float64)}
+    for round_index in range(steps.num_rounds):
+        following: dict[Positions, Tensor] = {}
+        for hidden, mass in states.items():
+            for chosen, chance in steps.reveals(round_index, hidden, alive=mass.isfinite()):
+                joined = mass + torch.as_tensor(chance, dtype=torch.float64).log()
+                for position in chosen:
+                    joined = joined + steps.log_law(round_index, hidden, position, drawn=True)
+                left = tuple(i for i in hidden if i not in chosen)
+                following[left] = torch.logaddexp(following[left], joined) if left in following else joined
+        states = following
+    steps.check_done(states)
+    return steps.table(states[()], empty=-math.inf)
 
 
 class Reveals:
@@ -66,13 +100,14 @@ class Reveals:
         holes = len(self.everything)
         self.num_rounds = self.sampler.num_rounds(holes) if isinstance(self.sampler, Scheme) and holes else holes
         self._round = 0
+        self.least_log_law = 0.0  # of the tokens that were asked for so far
         self._answers: dict[Positions, Tensor] = {}
         self._joint: dict[tuple[Positions, Positions], Tensor] = {}
 
-    def table(self, final: Tensor) -> Float[Tensor, " S"]:
-        """Law of complete sequences, from that of the positions to generate."""
+    def table(self, final: Tensor, *, empty: float = 0.0) -> Float[Tensor, " S"]:
+        """Law of complete sequences, from that of the positions to generate; `empty` where it says nothing."""
         size = self.denoiser.vocab_size
-        whole = torch.zeros((size,) * self.length, dtype=torch.float64)
+        whole = torch.full((size,) * self.length, empty, dtype=torch.float64)
         place = tuple(
             slice(None) if i in self.everything else slice(int(token), int(token) + 1)
             for i, token in enumerate(self.prompt)
@@ -149,5 +184,8 @@ class Reveals:
                 times = torch.full((len(tokens),), time, dtype=torch.float64, device=tokens.device)
                 # The sampler draws from what is given, renormalised in float64.
                 parts.append(self.denoiser(tokens, times).double().log_softmax(-1).cpu())
-            self._answers[hidden] = torch.cat(parts)
+            said = torch.cat(parts)
+            self._answers[hidden] = said
+            drawn = self.decoding(said)
+            self.least_log_law = min(self.least_log_law, float(drawn.masked_fill(drawn.isneginf(), 0.0).min()))
         return self._answers[hidden]

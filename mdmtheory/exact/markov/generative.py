@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from languages import Language, NGramLanguage
+from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.checks import check_count
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain, log_powers
 from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, stacked, step_hazards
@@ -79,16 +80,29 @@ def generative_excess(language: NGramLanguage, length: int, reveal: object) -> f
 
 
 def cross_entropy(language: NGramLanguage, length: int) -> float:
-    """E_{x~q}[−log q°(x)] of a first-order chain, nats; q° is its unpruned parent, or itself if it has none."""
-    judge = language.parent if language.parent is not None else language
-    start, transition = language.first_order()
-    judged_start, judged_transition = judge.first_order()
-    per_token = -torch.special.xlogy(transition, judged_transition).sum(1)
-    law, total = start, -float(torch.special.xlogy(start, judged_start).sum())
-    for _ in range(length - 1):
-        total += float(law @ per_token)
-        law = law @ transition
+    """E_{x~q}[−log q°(x)] of an n-gram of any order, nats; q° is its unpruned parent, or itself if it has none."""
+    edges, judge = language.automaton, language.parent if language.parent is not None else language
+    surprise = torch.zeros(edges.num_contexts, dtype=torch.float64, device=edges.device)
+    log_judged = _judged(edges, judge.automaton)
+    surprise.index_add_(0, edges.edge_source, -edges.edge_prob * log_judged)
+    law = torch.zeros(1, edges.num_contexts, dtype=torch.float64, device=edges.device)
+    law[0, 0], total = 1.0, 0.0
+    for _ in range(length):
+        total += float(law[0] @ surprise)
+        law = language.state_chain.predict(law)
     return total
+
+
+def _judged(edges: ContextAutomaton, judge: ContextAutomaton) -> Float[Tensor, " E"]:
+    """Log-probability, under another n-gram of the same order, of the token of each edge behind its context."""
+    histories = torch.as_tensor(context_tokens(edges), device=edges.device)
+    depth, result = edges.depth[edges.edge_source], torch.empty_like(edges.edge_prob)
+    for known in range(edges.order):
+        here = (depth == known).nonzero()[:, 0]
+        told = histories[edges.edge_source[here], edges.order - 1 - known :]
+        taken = judge.edges_of(torch.cat([told, edges.edge_token[here, None]], 1))[:, -1]
+        result[here] = judge.edge_log_prob[taken]
+    return result
 
 
 def _can_happen(law: GapLaw, impossible: Float[Tensor, "D+1 V+1 V+1"], steps: list[float]) -> bool:

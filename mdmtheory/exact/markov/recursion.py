@@ -50,7 +50,7 @@ def completed(law: GapLaw, longest: int) -> Float[Tensor, "D+1 V+1 V+1"]:
 
 
 def advance(
-    law: GapLaw, values: Float[Tensor, "D+1 V+1 V+1"], hazard: float, *, ends: bool = False
+    law: GapLaw, values: Float[Tensor, "D+1 V+1 V+1"], hazard: complex, *, ends: bool = False, free: bool = False
 ) -> Float[Tensor, "D+1 A R"]:
     """V_k from V_{k+1}: one step of the sampler more, for all gaps of up to D positions.
 
@@ -59,13 +59,14 @@ def advance(
         values: (D + 1, left end, right end) V_{k+1}.
         hazard: r_k.
         ends: Only the gaps from the start to the end of the sequence; A = R = 1.
+        free: Positions that stay masked cost nothing, not 1 − r: then `hazard` is a weight, which may be complex.
     """
-    kept = discounted(values, hazard)
+    kept = values if free else discounted(values, hazard.real)
     side = slice(-1, None) if ends else slice(None)
     result = kept[:, side, side].clone()
     result[0] = values[0, side, side]
     for first, last in law.chunks(len(values) - 1):
-        weights = transfer(law(first, last, ends=ends), kept[:, side], kept, hazard)
+        weights = transfer(law(first, last, ends=ends).to(kept.dtype), kept[:, side], kept, hazard)
         result[first : last + 1] += close(weights, kept[:, :-1, side], first)
     return result
 
@@ -80,7 +81,7 @@ def transfer(
     laws: Float[Tensor, "n R A I V"],
     first_kept: Float[Tensor, "D+1 A V+1"],
     kept: Float[Tensor, "D+1 V+1 V+1"],
-    hazard: float,
+    hazard: complex,
     reach: Float[Tensor, "n R A I V"] | None = None,
 ) -> Float[Tensor, "n R A I V"]:
     """The weights W(i, x) of a chunk of gaps.

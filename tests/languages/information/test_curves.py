@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reference import information as reference
 from reference.random_tables import law, random_chain, random_hidden
 
-from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
+from languages import HMMLanguage, NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.information import (
     ConflictCurve,
     InformationCurve,
@@ -294,3 +294,13 @@ def test_exact_and_sampled_curves_answer_the_same_questions():
     assert exact.path_kl(weights).method == "exact"
     conflicts = conflict_curve(language, 6)
     assert conflicts.linear([0.5], [2.0], integral=1.0).value == conflicts.integral + 2 * float(conflicts.g([0.5])[0])
+
+
+def test_what_is_rare_is_no_conflict():
+    """An HMM whose rare sequences underflow: all are possible, nothing contradicts anything, and no number is NaN."""
+    e = 1e-170
+    rows = torch.tensor([[1 - e, e], [e, 1 - e]], dtype=torch.float64)
+    language = HMMLanguage([0.5, 0.5], rows, torch.eye(2, dtype=torch.float64))
+    assert not conflict_curve(language, 4).gamma.any()
+    chain = NGramLanguage(rows, [0.5, 0.5])
+    torch.testing.assert_close(information_curve(language, 4).z, information_curve(chain, 4).z, atol=1e-12, rtol=0)

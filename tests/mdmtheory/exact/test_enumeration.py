@@ -17,11 +17,13 @@ from scipy import stats
 from languages import NGramLanguage, copy_pairs, random_hmm, random_ngram
 from languages.information import information_curve
 from mdmtheory.denoisers import NetworkDenoiser, Oracle, PerturbedOracle
+from mdmtheory.diffusion import Absorbing
 from mdmtheory.estimates import estimate_learning_error
 from mdmtheory.exact import enumeration, path
 from mdmtheory.exact.optimal import fixed_size_path_kl
 from mdmtheory.networks import Transformer, TransformerConfig
 from mdmtheory.samplers import sample
+from mdmtheory.samplers.kernels import Ancestral
 from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Margin, Policy, Threshold
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FirstHitting, FixedSizes, RandomOrder, Scheme
 
@@ -297,3 +299,40 @@ def test_invariance_under_relabelling():
 def test_bad_input(call, culprit):
     with pytest.raises(ValueError, match=culprit):
         call()
+
+
+def rarely_switching(exponent):
+    """Two tokens that change with probability 10^−exponent: every sequence is possible, however rare."""
+    e = 10.0**-exponent
+    return NGramLanguage(torch.tensor([[1 - e, e], [e, 1 - e]], dtype=torch.float64), [0.5, 0.5])
+
+
+@settings(max_examples=12, deadline=None)
+@given(exponent=st.integers(60, 300), which=st.integers(0, 5))
+def test_what_is_rare_is_not_impossible(exponent, which):
+    """Membership is decided by −∞ of logs: where probabilities underflow, SER is still zero and no KL infinite."""
+    sampler = (
+        FixedSizes([4]), Confidence(4), Ancestral(Absorbing(2), 1), FixedSizes([2, 2]), Bernoulli.uniform(2), Blocks(3)
+    )[which]  # fmt: skip
+    language = rarely_switching(exponent)
+    exact = enumeration.law(Oracle(language), 4, sampler)
+    assert exact.sequence_error_rate(language).value == 0
+    # Half of all that is possible, 0000 and 1111, comes with probability one: each marginal is even.
+    assert 0 <= exact.kl(language).value <= 3.0001 * math.log(2)
+    assert not math.isnan(exact.generative_ter(language).value)
+    if not isinstance(sampler, Ancestral):
+        assert math.isfinite(enumeration.path_kl(Oracle(language), language, 4, sampler).value)
+        assert enumeration.learning_error(Oracle(language), language, 4, sampler).maximum.value < 1e-12
+
+
+def test_what_is_never_written_is_told_from_what_underflows():
+    """p(x) = 1e−400 of an x with q(x) = 1e−300 adds nothing to the KL; p(x) = 0 makes it infinite."""
+    transition = [[1 - 1e-100, 1e-100, 0], [0, 1 - 1e-200, 1e-200], [0, 0, 1]]
+    language = NGramLanguage(torch.tensor(transition, dtype=torch.float64), [1.0, 0, 0])
+    exact = enumeration.law(Oracle(language), 3, FixedSizes([3]))
+    assert exact.kl(language).value < 1e-90
+    assert float(exact.log_probs[5]) == pytest.approx(4 * math.log(1e-100), rel=1e-12)  # 0, 1, 2
+    less = NGramLanguage(torch.tensor([[1, 0, 0], *transition[1:]], dtype=torch.float64), [1.0, 0, 0])
+    assert math.isinf(enumeration.law(Oracle(less), 3, FixedSizes([3])).kl(language).value)
+    assert math.isinf(enumeration.path_kl(Oracle(less), language, 3, RandomOrder()).value)
+    assert math.isinf(enumeration.learning_error(Oracle(less), language, 3, RandomOrder()).maximum.value)
