@@ -6,4 +6,5 @@ BAD_FLAGS = [
     (["--samples", "1"], "samples"),
     (["--recipe", "none"], "recipe"),
     (["--models", "gpt"], "models"),
+    (["--models", "none", "mdm"], "--models must be none alone"),
 ]
