@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
+from experiments.harness.cost import check_cost, total_bytes
 from experiments.harness.folder import claimed, forget
 from experiments.harness.progress import Progress
 from experiments.harness.provenance import now, provenance, write_run
@@ -109,9 +110,12 @@ class Experiment(Generic[C]):
         """
         config.check()
         cells = self.cells(config)
+        limited = math.isfinite(self.time_limit(config))
+        if not limited:  # else what does not fit is left out
+            usual = self.presets.get("smoke", config)
+            check_cost(config, usual, self.cells, math.inf if config.uses_gpu else total_bytes())
         if not fresh:
             check_tables(Path(out))
-        limited = math.isfinite(self.time_limit(config))
         return RunPlan.of(
             cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited, trust_old=trust_old
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,21 @@ def test_bad_arguments_end_in_one_line(toy, tmp_path, capsys, arguments, words):
     assert printed.err.count("\n") == 1
     assert all(word in printed.err for word in words), printed.err
     assert not out.exists()
+
+
+def test_what_no_machine_bears_is_refused_before_any_work(toy, tmp_path, capsys):
+    """By estimates, half a second and a MiB a step: one error, with the flag, the cost and what would do."""
+    out = tmp_path / "out"
+    for dry in (["--dry-run"], []):
+        assert toy.main(toy.TOY, ["--out", str(out), "--steps", "1", str(10**9), *dry]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("error: --steps must be at most about ")
+        assert "2-gram N=1000000000 would take about 15.9 years and 953.7 TiB of memory" in message
+        assert message.count("\n") == 1
+        assert not out.exists()
+    most = int(re.search(r"at most about (\d+)", message)[1])
+    assert toy.main(toy.TOY, ["--out", str(out), "--steps", str(most), "--dry-run"]) == 0
+    assert toy.main(toy.TOY, ["--out", str(out), "--steps", str(2 * most), "--dry-run"]) == 2
 
 
 def test_debug_shows_where_an_error_arose(toy, tmp_path, capsys):
