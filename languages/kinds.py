@@ -43,9 +43,9 @@ def _text(name: str, *, file: str, order: int, prune: float, level: Any) -> NGra
 def _walk(name: str, *, values: int, up: float, down: float, start: str) -> NGramLanguage:
     stay = 1 - check_fraction("up", up) - check_fraction("down", down)
     if stay < -ROUNDING:
-        raise ValueError(f"{name!r}: up and down must sum to at most 1, got {up + down:g}")
+        raise ValueError(f"up and down must sum to at most 1, got {up + down:g}")
     if start != "uniform" and not re.fullmatch(r"\d+", start):
-        raise ValueError(f"{name!r}: start must be a whole number or uniform, got {start!r}")
+        raise ValueError(f"start must be a whole number or uniform, got {start!r}")
     increments = {-1: down, 0: stay if stay > ROUNDING else 0.0, 1: up}
     return random_walk(values, increments=increments, start=None if start == "uniform" else int(start), name=name)
 

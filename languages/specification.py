@@ -13,10 +13,22 @@ from languages.checks import check_fraction
 from languages.interchange import language_digest
 from languages.kinds import KINDS
 from languages.language import Language
+from languages.suggestions import unknown
 from languages.variable_length import with_end
 
 COMMON = {"stop": 0.0}
 """Options of every language: the probability of an end after each token, 0 for sequences without end."""
+FEW_GRAMS = ("1-gram", "2-gram", "3-gram", "4-gram")
+"""N-grams that somebody may have meant."""
+OPTIONS = {
+    "vocab_size": "vocab",
+    "prune_below": "prune",
+    "num_states": "states",
+    "num_symbols": "symbols",
+    "num_values": "values",
+    "num_topics": "topics",
+}
+"""Options by the arguments that they set, where these are called otherwise."""
 
 
 def _grammar() -> str:
@@ -65,7 +77,7 @@ class LanguageSpec:
             raise ValueError(f"a language specification is a string, got {text!r}")
         name, _, rest = text.strip().partition(":")
         if _kind_of(name) not in KINDS or name == "N-gram":
-            raise ValueError(f"unknown language {text!r}; one of:\n{GRAMMAR}")
+            raise ValueError(f"unknown language {text!r}: {unknown(name, [*FEW_GRAMS, *list(KINDS)[1:]])}\n{GRAMMAR}")
         file = ""
         if name == "text":
             file, _, rest = rest.partition(",")
@@ -113,11 +125,13 @@ class LanguageSpec:
         arguments = self._arguments()
         stop = arguments.pop("stop")
         name = self.text or str(self)
-        language = KINDS[_kind_of(self.kind)].build(name, **arguments)
-        if not stop:
-            return language
-        # Sums stop when they are complete.
-        return with_end(language, stop={";": stop} if self.kind == "arithmetic" else stop, name=name)
+        try:
+            language = KINDS[_kind_of(self.kind)].build(name, **arguments)
+            # Sums stop when they are complete.
+            ends = {";": stop} if self.kind == "arithmetic" else stop
+            return with_end(language, stop=ends, name=name) if stop else language
+        except ValueError as error:
+            raise ValueError(f"{name!r}: {_in_its_words(str(error))}") from error
 
     def digest(self) -> str:
         """Digest of the tables that it says: two that say other words may build the same language.
@@ -158,16 +172,27 @@ def _kind_of(name: str) -> str:
 def _read(text: str, rest: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults, overridden by the `key=value` pairs of `rest` read as the defaults' types."""
     options = dict(defaults)
+    given = set()
     for pair in filter(None, rest.split(",")):
         key, equals, value = pair.partition("=")
-        if key not in defaults or not equals:
-            raise ValueError(f"{text!r}: {pair!r} is not one of the options {', '.join(defaults)} (key=value)")
+        if key not in defaults:
+            raise ValueError(f"{text!r}: {pair!r} is not one of the options: {unknown(key, defaults)} (key=value)")
+        if not equals:
+            raise ValueError(f"{text!r}: {pair!r} has no value; write {key}={defaults[key]}")
+        if key in given:
+            raise ValueError(f"{text!r}: {key} is given twice")
+        given.add(key)
         try:
             options[key] = type(defaults[key])(value)
         except ValueError:
             kind = type(defaults[key]).__name__
             raise ValueError(f"{text!r}: {key} must be of type {kind}, got {value!r}") from None
     return options
+
+
+def _in_its_words(message: str) -> str:
+    """An error about arguments of ours, with the options that were written for them."""
+    return re.sub("|".join(rf"\b{name}\b" for name in OPTIONS), lambda found: OPTIONS[found[0]], message)
 
 
 def _shortest(value: Any) -> str:

@@ -12,7 +12,7 @@ from experiments.harness.report import Summary, format_bytes, format_seconds, fo
 if TYPE_CHECKING:
     import pandas
 
-    from experiments.harness.experiment import Standing
+    from experiments.harness.standing import Standing
 
 NAMES = {
     "tokens_per_second": "tokens/s",

@@ -8,7 +8,8 @@ it so by importing torch, `languages` and `mdmtheory` inside its functions. Draw
 from experiments.harness.cells import Cell
 from experiments.harness.command_line import main
 from experiments.harness.config import ExperimentConfig
-from experiments.harness.experiment import Experiment, Results
+from experiments.harness.experiment import Experiment
 from experiments.harness.rows import COLUMNS, Row
+from experiments.harness.standing import Results
 
 __all__ = ["COLUMNS", "Cell", "Experiment", "ExperimentConfig", "Results", "Row", "main"]

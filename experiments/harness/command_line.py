@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import re
 import shlex
+import signal
 import sys
 import textwrap
 import traceback
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get
 from experiments.harness.config import ExperimentConfig
 from experiments.harness.report import list_files
 from experiments.harness.runner import BACKENDS, WorkerDied
+from experiments.harness.signals import Ended, ending_like_ctrl_c
+from languages.suggestions import unknown
 
 if TYPE_CHECKING:
     from experiments.harness.experiment import Experiment
@@ -36,22 +40,25 @@ def main(experiment: Experiment[C], argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None for those of the process.
 
     Returns:
-        0; 1 if a cell failed (the others are kept) or its results violate what ought to be true; 2 for arguments that
-        cannot work; 130 after Ctrl-C.
+        0; 1 if a cell failed (the others are kept), a file could not be written, or the results violate what ought to
+        be true; 2 for arguments that cannot work; 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = _program()
     try:
-        return _run(experiment, arguments, program)
-    except KeyboardInterrupt:
+        with ending_like_ctrl_c():
+            return _run(experiment, arguments, program)
+    except KeyboardInterrupt as end:
         # Without --fresh, which would throw away what is finished.
         command = f"{program} {shlex.join(word for word in arguments if word != '--fresh')}"
-        print(f"interrupted: finished cells are kept, go on from there with: {command}", file=sys.stderr)
-        return 130
+        why = f"ended by {end}" if isinstance(end, Ended) else "interrupted"
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"{why}: finished cells are kept, go on from there with: {command}", file=sys.stderr)
+        return 128 + (end.number if isinstance(end, Ended) else signal.SIGINT)
     except (ValueError, OSError, WorkerDied) as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_as_typed(str(error), experiment)}", file=sys.stderr)
         if isinstance(error, WorkerDied):
             print("finished cells are kept, and the same command goes on from there", file=sys.stderr)
         return 1 if isinstance(error, WorkerDied) else 2
@@ -70,11 +77,14 @@ def _run(experiment: Experiment[C], arguments: list[str], program: str) -> int:
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     config = experiment.fitted(dataclasses.replace(config, **changes))
+    if not flags["out"].strip():
+        raise ValueError("--out must name a folder, got ''")
     out = Path(flags["out"])
+    how = {"jobs": flags["jobs"], "fresh": flags["fresh"], "trust_old": flags["trust_old_cells"]}
     if flags["dry_run"]:
-        print(experiment.plan(config, out, jobs=flags["jobs"], fresh=flags["fresh"]))
+        print(experiment.plan(config, out, **how))
         return 0
-    results = experiment.run(config, out, jobs=flags["jobs"], backend=flags["backend"], fresh=flags["fresh"])
+    results = experiment.run(config, out, backend=flags["backend"], **how)
     if len(results.table):
         print(experiment.table(results.table, config))
     print(list_files(results.files))
@@ -90,9 +100,9 @@ def _run(experiment: Experiment[C], arguments: list[str], program: str) -> int:
         )
     for cell in results.skipped:
         print(f"{cell.label}: {cell.error}", file=sys.stderr)
-    for violation in results.violations:
-        print(violation, file=sys.stderr)
-    return 1 if results.failures or results.violations else 0
+    for line in (*results.violations, *(f"error: {reason}" for reason in results.unwritten)):
+        print(line, file=sys.stderr)
+    return 1 if results.failures or results.violations or results.unwritten else 0
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,7 +114,12 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ValueError: Always, with the parser's message.
         """
-        raise ValueError(f"{message.removeprefix('argument ')} (see --help)")
+        message = message.removeprefix("argument ").removeprefix("unrecognized arguments: ")
+        word = message.split()[0].partition("=")[0]
+        flags = sorted(self._option_string_actions)
+        if word.startswith("--") and not word.endswith(":") and word not in flags:
+            message = unknown(word, flags)
+        raise ValueError(f"{message} (see --help)")
 
 
 def build_parser(experiment: Experiment[C], preset: str, program: str) -> Parser:
@@ -128,6 +143,8 @@ def build_parser(experiment: Experiment[C], preset: str, program: str) -> Parser
     add("--jobs", type=_reader(int | None), help=jobs)
     add("--backend", choices=BACKENDS, default=BACKENDS[0], help="where cells run (default: %(default)s)")
     add("--fresh", action="store_true", help="delete the stored results of the cells wanted here and run them all")
+    trust = "reuse stored cells that other code made than there is now; they run again otherwise"
+    add("--trust-old-cells", action="store_true", help=trust)
     add("--debug", action="store_true", help="show the traceback of an error")
     group = parser.add_argument_group(f"configuration (defaults of preset {preset}; lists are separated by spaces)")
     hints, helps = get_type_hints(type(config)), field_help(type(config))
@@ -146,6 +163,16 @@ def build_parser(experiment: Experiment[C], preset: str, program: str) -> Parser
             options.setdefault("metavar", None if "choices" in options else options["type"].__name__.upper())
         group.add_argument(flag, **options)
     return parser
+
+
+def _as_typed(message: str, experiment: Experiment[C]) -> str:
+    """The first line of an error, with the flag that was typed in the place of the field that it sets."""
+    first, *more = message.splitlines()
+    names = {field.name for preset in experiment.presets.values() for field in dataclasses.fields(preset)}
+    word, *_ = re.split(r"\W", first, maxsplit=1)
+    if word in {*names, "jobs", "backend"}:
+        first = f"--{word.replace('_', '-')}{first.removeprefix(word)}"
+    return " ".join(first.split()) + (" (--debug says more)" if more else "")
 
 
 def _reader(hint: Any) -> Callable[[str], Any]:

@@ -32,7 +32,8 @@ class ExperimentConfig:
         """
         from languages.checks import check_count
 
-        check_count("seed", self.seed, least=0)
+        if check_count("seed", self.seed, least=0) >= 1 << 63:
+            raise ValueError(f"seed must be less than 2^63, got {self.seed}")
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be cpu, mps, cuda or cuda:NUMBER, got {self.device!r}")
 

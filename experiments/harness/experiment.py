@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from experiments.harness.cell_files import CellRecord, read_cell
+from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
+from experiments.harness.cost import check_cost, total_bytes
 from experiments.harness.folder import claimed, forget
 from experiments.harness.progress import Progress
 from experiments.harness.provenance import now, provenance, write_run
 from experiments.harness.report import summary
 from experiments.harness.run_plan import RunPlan
-from experiments.harness.runner import BACKENDS, Outcome, run_cells
+from experiments.harness.runner import BACKENDS, run_cells
+from experiments.harness.standing import Results, Standing
 from experiments.harness.tables import check_tables, frame_of, write_tables
 from experiments.harness.timed import run_in_time
 from languages.files import write_text_atomically
@@ -27,46 +29,6 @@ if TYPE_CHECKING:
     import pandas
 
 C = TypeVar("C", bound=ExperimentConfig)
-
-
-@dataclasses.dataclass(frozen=True)
-class Results:
-    """What a run leaves.
-
-    Attributes:
-        table: The tidy table of all finished cells, in the order of the cells.
-        failures: The cells that failed.
-        files: Everything written for people: tables, run.json, page, figures.
-        violations: What the finished cells contradict, one line each.
-        skipped: The cells that a time limit left out.
-    """
-
-    table: pandas.DataFrame
-    failures: tuple[Outcome, ...]
-    files: tuple[Path, ...]
-    violations: tuple[str, ...] = ()
-    skipped: tuple[Outcome, ...] = ()
-
-
-@dataclasses.dataclass
-class Standing:
-    """How far a run has come.
-
-    Attributes:
-        record: What run.json says.
-        finished: Records of the cells finished so far, by key.
-        failures: The cells that failed.
-        skipped: The cells that a time limit left out.
-        waiting: Labels of the cells not yet run.
-        table: The tidy table of what is finished, when it was last written.
-    """
-
-    record: dict[str, Any]
-    finished: dict[str, CellRecord]
-    failures: list[Outcome]
-    skipped: list[Outcome]
-    waiting: list[str]
-    table: pandas.DataFrame = dataclasses.field(default_factory=lambda: frame_of([]))
 
 
 def _as_given(config: Any) -> Any:
@@ -124,7 +86,15 @@ class Experiment(Generic[C]):
         """The preset used when none is named."""
         return "demo" if "demo" in self.presets else next(iter(self.presets))
 
-    def plan(self, config: C, out: Path | str, *, jobs: int | None = None, fresh: bool = False) -> RunPlan:
+    def plan(
+        self,
+        config: C,
+        out: Path | str,
+        *,
+        jobs: int | None = None,
+        fresh: bool = False,
+        trust_old: bool = False,
+    ) -> RunPlan:
         """What `run` would do; writes nothing.
 
         Args:
@@ -133,16 +103,22 @@ class Experiment(Generic[C]):
             jobs: How many cells run at once; None for one per core, but one alone on an accelerator or if the work
                 is short.
             fresh: Whether finished cells run again.
+            trust_old: Whether stored cells count as finished that other code made than there is now.
 
         Raises:
-            ValueError: A configuration that cannot work, or a damaged file in the folder.
+            ValueError: A configuration that cannot work, or a damaged cell in the folder.
         """
         config.check()
         cells = self.cells(config)
+        limited = math.isfinite(self.time_limit(config))
+        if not limited:  # else what does not fit is left out
+            usual = self.presets.get("smoke", config)
+            check_cost(config, usual, self.cells, math.inf if config.uses_gpu else total_bytes())
         if not fresh:
             check_tables(Path(out))
-        limited = math.isfinite(self.time_limit(config))
-        return RunPlan.of(cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited)
+        return RunPlan.of(
+            cells, Path(out), jobs=jobs, fresh=fresh, gpu=config.uses_gpu, in_order=limited, trust_old=trust_old
+        )
 
     def run(
         self,
@@ -152,6 +128,7 @@ class Experiment(Generic[C]):
         jobs: int | None = None,
         backend: str = "processes",
         fresh: bool = False,
+        trust_old: bool = False,
     ) -> Results:
         """Run the cells that are not finished, then write tables, figures and `run.json`.
 
@@ -164,6 +141,7 @@ class Experiment(Generic[C]):
             jobs: See `plan`.
             backend: "processes" or "ray".
             fresh: Delete the stored results and checkpoints of the cells wanted here, and run them all.
+            trust_old: See `plan`; `run.json` names the cells that were reused so.
 
         Raises:
             ValueError: As `plan`; an output folder that cannot be written to or is in use; an absent device.
@@ -173,7 +151,7 @@ class Experiment(Generic[C]):
             raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
         deadline = time.monotonic() + self.time_limit(config)
         folder = Path(out)
-        plan = self.plan(config, folder, jobs=jobs, fresh=fresh)
+        plan = self.plan(config, folder, jobs=jobs, fresh=fresh, trust_old=trust_old)
         if backend == "ray" and plan.in_order:
             raise ValueError("backend must be processes under a time limit: cells run one at a time in order")
         config.check_device()
@@ -195,6 +173,7 @@ class Experiment(Generic[C]):
                 failed, skipped = len(standing.failures), len(standing.skipped)
                 record["cells"] = {"all": len(plan.cells), "reused": len(plan.finished), "failed": failed}
                 record["cells"] |= {"skipped": skipped} if plan.in_order else {}
+                record |= {"made_by_other_code": plan.trusted} if plan.trusted else {}
                 write_run(folder, record)
             return self._conclude(plan, config, folder, standing)
 
@@ -206,7 +185,7 @@ class Experiment(Generic[C]):
             outcomes = run_in_time(pending, folder, deadline=deadline)
         else:
             outcomes = run_cells(pending, folder, jobs=plan.jobs, backend=backend, gpu=config.uses_gpu)
-        with Progress(len(plan.cells), len(plan.finished)) as progress, contextlib.closing(outcomes):
+        with Progress(len(plan.cells), len(plan.finished), plan.about_old()) as progress, contextlib.closing(outcomes):
             for outcome in outcomes:
                 progress.advance(outcome)
                 standing.waiting.remove(outcome.label)
@@ -230,9 +209,15 @@ class Experiment(Generic[C]):
     def _conclude(self, plan: RunPlan, config: C, folder: Path, standing: Standing) -> Results:
         with contextlib.suppress(OSError):  # it stays if a cell left a checkpoint there
             (folder / "work").rmdir()
-        files, table = self._write_tables(plan, config, folder, standing), standing.table
-        files.append(folder / "run.json")
-        if not standing.failures and not standing.skipped:
-            files.extend(self.figures(table, config, folder))
+        files, unwritten = [folder / "run.json"], []
+        # A full disk must not hide the table of what is finished.
+        try:
+            files = [*self._write_tables(plan, config, folder, standing), *files]
+            if not standing.failures and not standing.skipped:
+                files.extend(self.figures(standing.table, config, folder))
+        except OSError as error:
+            unwritten.append(f"cannot write {error.filename or folder}: {error.strerror or error}")
+        table = standing.table
         violations = tuple(self.violations(table, config)) if len(table) else ()
-        return Results(table, tuple(standing.failures), tuple(files), violations, tuple(standing.skipped))
+        failures, skipped = tuple(standing.failures), tuple(standing.skipped)
+        return Results(table, failures, tuple(files), violations, skipped, tuple(unwritten))

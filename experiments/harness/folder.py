@@ -42,7 +42,18 @@ def claimed(folder: Path) -> Iterator[None]:
                 raise ValueError(f"another run is using {folder}: wait for it, or choose another --out") from None
             except OSError:
                 pass  # a file system without locks
+            else:
+                _sweep(folder)
         yield
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what writers that were killed have left half done; nobody else is at work here while the lock is held."""
+    for pattern in ("*.tmp", "*.partial"):
+        for place in (folder.glob(pattern), *((folder / name).rglob(pattern) for name in ("cells", "errors", "work"))):
+            for left in [path for path in place if path.name.startswith(".") or pattern == "*.partial"]:
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def forget(folder: Path, keys: Iterable[str]) -> None:

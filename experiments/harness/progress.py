@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import Any, Self
@@ -16,13 +17,16 @@ class Progress:
     Args:
         total: Cells of the whole run.
         done: Cells that were finished before it.
+        notice: A line to begin with, or nothing.
     """
 
-    def __init__(self, total: int, done: int = 0):
-        self.total, self.done = total, done
+    def __init__(self, total: int, done: int = 0, notice: str = ""):
+        self.total, self.done, self.notice = total, done, notice
         self.bar: Any = None
 
     def __enter__(self) -> Self:
+        if self.notice:
+            self._line(self.notice)
         if sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -46,10 +50,12 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.bar is not None:
-            self.bar.close()
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self.bar.close()
 
     def _line(self, text: str) -> None:
-        if self.bar is not None:
-            self.bar.write(text, file=sys.stderr)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            if self.bar is not None:
+                self.bar.write(text, file=sys.stderr)
+            else:
+                print(text, file=sys.stderr, flush=True)

@@ -106,7 +106,10 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     if seconds < 3600:
         return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 100 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    days = seconds / 86400
+    return f"{days:.0f} days" if days < 1000 else f"{days / 365:.3g} years"
 
 
 def format_bytes(number: float) -> str:
@@ -115,7 +118,7 @@ def format_bytes(number: float) -> str:
         if number < 1024:
             return f"{number:.0f} {unit}"
         number /= 1024
-    return f"{number:.1f} GiB"
+    return f"{number:.1f} GiB" if number < 1e4 else f"{number / 1024:.1f} TiB"
 
 
 def aligned(lines: Iterable[Sequence[str]]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from experiments.harness.cell_files import CellRecord, read_cell
 from experiments.harness.cells import Cell
+from experiments.harness.code import code_digest
 from experiments.harness.report import aligned, format_bytes, format_seconds
 
 WORTH_PROCESSES_SECONDS = 5.0
@@ -21,6 +22,8 @@ class RunPlan:
     Attributes:
         cells: All cells wanted; equal cells count once.
         finished: Records of those that need not run.
+        old: Keys of cells that are stored, but were made by other code than there is now. They are finished only if
+            they are trusted.
         jobs: How many run at once.
         in_order: Whether they run in the order given, as under a time limit, instead of the longest first.
     """
@@ -29,10 +32,19 @@ class RunPlan:
     finished: dict[str, CellRecord]
     jobs: int
     in_order: bool = False
+    old: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, cells: Sequence[Cell], folder: Path, *, jobs: int | None, fresh: bool, gpu: bool, in_order: bool = False
+        cls,
+        cells: Sequence[Cell],
+        folder: Path,
+        *,
+        jobs: int | None,
+        fresh: bool,
+        gpu: bool,
+        in_order: bool = False,
+        trust_old: bool = False,
     ) -> RunPlan:
         """Look up which cells are finished in a results folder, and settle how many run at once.
 
@@ -44,6 +56,7 @@ class RunPlan:
             fresh: Whether finished cells run again.
             gpu: Whether the cells compete for an accelerator.
             in_order: Whether they run one at a time in the order given.
+            trust_old: Whether cells that were made by other code count as finished.
 
         Raises:
             ValueError: A damaged cell file, jobs below one, or more than one where cells run in order.
@@ -54,19 +67,19 @@ class RunPlan:
 
         by_key = {cell.key: cell for cell in cells}
         records = {} if fresh else {key: read_cell(folder, key) for key in by_key}
-        finished = {key: record for key, record in records.items() if record is not None}
+        stored = {key: record for key, record in records.items() if record is not None}
+        old = tuple(key for key, record in stored.items() if record.code != code_digest(type(by_key[key])))
+        finished = {key: record for key, record in stored.items() if trust_old or key not in old}
+        alone = cls(by_key, finished, 1, in_order, old)
         if in_order:
             if jobs not in (None, 1):
                 raise ValueError(f"jobs must be 1 under a time limit: cells run one at a time in order, got {jobs}")
-            return cls(by_key, finished, 1, in_order=True)
+            return alone
         if jobs is not None:
-            return cls(by_key, finished, check_count("jobs", jobs))
-        alone = cls(by_key, finished, 1)
-        return (
-            alone
-            if gpu or alone.work_seconds() < WORTH_PROCESSES_SECONDS
-            else cls(by_key, finished, joblib.cpu_count())
-        )
+            return dataclasses.replace(alone, jobs=check_count("jobs", jobs))
+        if gpu or alone.work_seconds() < WORTH_PROCESSES_SECONDS:
+            return alone
+        return dataclasses.replace(alone, jobs=joblib.cpu_count())
 
     @property
     def pending(self) -> list[str]:
@@ -89,12 +102,27 @@ class RunPlan:
         """Estimated memory, if the most demanding cells happen to run at the same time."""
         return sum(sorted((self.cells[key].estimated_bytes() for key in self.pending), reverse=True)[: self.jobs])
 
+    @property
+    def trusted(self) -> list[str]:
+        """Keys of the cells that are reused although other code made them."""
+        return [key for key in self.old if key in self.finished]
+
+    def about_old(self) -> str:
+        """What is to be said of stored cells that other code made; empty if there are none."""
+        count = f"{len(self.old)} stored {'cell was' if len(self.old) == 1 else 'cells were'} made by other code"
+        if not self.old:
+            return ""
+        if self.trusted:
+            return f"WARNING: {count} and may differ from what this code says; run.json names what is old"
+        return f"{count}: to run again (--trust-old-cells keeps what is stored)"
+
     def __str__(self) -> str:
         lines = [["cell", "state", "time", "memory"]]
         for key in [*self.pending, *self.finished]:
             cell = self.cells[key]
             if key in self.finished:
-                lines.append([cell.label, "finished", f"took {format_seconds(self.finished[key].seconds)}", ""])
+                state = "finished, by other code" if key in self.old else "finished"
+                lines.append([cell.label, state, f"took {format_seconds(self.finished[key].seconds)}", ""])
             else:
                 time, memory = cell.estimated_seconds(), cell.estimated_bytes()
                 lines.append([cell.label, "to run", format_seconds(time), format_bytes(memory)])
@@ -103,4 +131,4 @@ class RunPlan:
             f"about {format_seconds(self.work_seconds())} of work, {format_seconds(self.wall_seconds())} with "
             f"{self.jobs} job{'s' if self.jobs > 1 else ''}, up to {format_bytes(self.peak_bytes())} of memory"
         )
-        return f"{aligned(lines)}\n{total}"
+        return "\n".join(filter(None, (aligned(lines), total, self.about_old())))

@@ -8,7 +8,6 @@ import importlib
 import logging
 import os
 import random
-import signal
 import threading
 import time
 import traceback
@@ -19,7 +18,9 @@ from typing import Any
 
 from experiments.harness.cell_files import cell_path, write_cell
 from experiments.harness.cells import Cell
+from experiments.harness.code import code_digest
 from experiments.harness.folder import error_path, work_path
+from experiments.harness.signals import leave_signals_to_the_parent
 from languages.files import write_text_atomically
 
 BACKENDS = ("processes", "ray")
@@ -72,12 +73,14 @@ def run_cells(
         yield from _on_ray(cells, folder, jobs, gpu)
     elif jobs == 1 or len(cells) <= 1:
         for key, cell in cells.items():
-            yield run_cell(cell, key, cell.label, folder, threads=threads_per_job(1))
+            yield run_cell(cell, key, cell.label, folder, code=code_digest(type(cell)), threads=threads_per_job(1))
     else:
         yield from _in_processes(cells, folder, min(jobs, len(cells)))
 
 
-def run_cell(cell: Cell, key: str, label: str, folder: Path, *, threads: int, parent: int | None = None) -> Outcome:
+def run_cell(
+    cell: Cell, key: str, label: str, folder: Path, *, code: str, threads: int, parent: int | None = None
+) -> Outcome:
     """Run one cell and store its rows, or its traceback; an error of the cell is returned, not raised.
 
     Args:
@@ -85,6 +88,7 @@ def run_cell(cell: Cell, key: str, label: str, folder: Path, *, threads: int, pa
         key: Its key.
         label: Its label.
         folder: The results folder.
+        code: Digest of the code that it comes from, as the run knows it: a worker has other sources at hand.
         threads: Threads for torch.
         parent: Process id of the run, if this is one of its workers.
     """
@@ -97,7 +101,7 @@ def run_cell(cell: Cell, key: str, label: str, folder: Path, *, threads: int, pa
         with _own_settings(cell.random_seed, threads):
             rows = list(cell.run(workdir))
         seconds = time.perf_counter() - started
-        write_cell(folder, cell, key, rows, seconds)
+        write_cell(folder, cell, key, rows, seconds, code)
         error_path(folder, key).unlink(missing_ok=True)
         return Outcome(key, label, seconds)
     except Exception as error:
@@ -148,7 +152,9 @@ def _in_processes(cells: Mapping[str, Cell], folder: Path, jobs: int) -> Generat
 
     threads = threads_per_job(jobs)
     tasks = (
-        joblib.delayed(run_cell)(cell, key, cell.label, folder, threads=threads, parent=os.getpid())
+        joblib.delayed(run_cell)(
+            cell, key, cell.label, folder, code=code_digest(type(cell)), threads=threads, parent=os.getpid()
+        )
         for key, cell in cells.items()
     )
     with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
@@ -173,10 +179,11 @@ def _in_processes(cells: Mapping[str, Cell], folder: Path, jobs: int) -> Generat
 
 def _become_worker(parent: int) -> None:
     """Leave Ctrl-C to the parent, and do not outlive it: an orphan would write into the folder of the next run."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.getppid() != parent:  # it died while this process started
+        os._exit(1)
+    leave_signals_to_the_parent()
     name = "parent watch"
-    if os.getppid() == parent and all(thread.name != name for thread in threading.enumerate()):
+    if all(thread.name != name for thread in threading.enumerate()):
         threading.Thread(target=_die_with, args=(parent,), name=name, daemon=True).start()
 
 
@@ -201,7 +208,8 @@ def _on_ray(cells: Mapping[str, Cell], folder: Path, jobs: int, gpu: bool) -> Ge
         while waiting or under_way:
             while waiting and len(under_way) < jobs:
                 key = waiting.pop(0)
-                reference = task.remote(cells[key], key, cells[key].label, folder.resolve(), threads=1)
+                code = code_digest(type(cells[key]))
+                reference = task.remote(cells[key], key, cells[key].label, folder.resolve(), code=code, threads=1)
                 under_way[reference] = key
             (reference, *_), _ = ray.wait(list(under_way), num_returns=1)
             key = under_way.pop(reference)

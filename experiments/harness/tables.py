@@ -65,9 +65,13 @@ def read_results(folder: Path | str) -> pandas.DataFrame:
 def check_tables(folder: Path) -> None:
     """Make sure that the tables a run is about to replace are tables of a former run.
 
+    Where cells are stored they are: whatever has become of them, they are made anew from the cells.
+
     Raises:
-        ValueError: `results.csv`, `results.parquet` or `run.json` is damaged or somebody else's; nothing is changed.
+        ValueError: `results.csv`, `results.parquet` or `run.json` is somebody else's; nothing is changed.
     """
+    if any((folder / "cells").glob("*.json")):
+        return
     for name, check in (("results.csv", _check_csv), ("results.parquet", _read_parquet), ("run.json", _check_json)):
         if (folder / name).exists():
             check(folder / name)

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from experiments.harness.cells import Cell
+from experiments.harness.code import code_digest
 from experiments.harness.report import format_seconds
 from experiments.harness.runner import Outcome, run_cell, threads_per_job
 
@@ -72,7 +73,8 @@ class Worker:
         threads = threads_per_job(1)
         self._busy = True
         told = cell.within(seconds)
-        future = self._pool.submit(run_cell, told, key, cell.label, self._folder, threads=threads, parent=os.getpid())
+        how = {"code": code_digest(type(cell)), "threads": threads, "parent": os.getpid()}
+        future = self._pool.submit(run_cell, told, key, cell.label, self._folder, **how)  # type: ignore[arg-type]
         try:
             outcome = future.result(None if math.isinf(seconds) else seconds)
             self._busy = False

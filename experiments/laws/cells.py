@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 from experiments.shared.path_law import ter_increase
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LawsCell(LanguageCell):
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of the tables of a chain."""
-        return 0.5e9
+        return 0.5e9 + step_bytes([*self.steps, self.length])
 
 
 def has_laws(language: Language) -> bool:

@@ -78,8 +78,12 @@ class Config(SyntheticConfig):
             raise ValueError(
                 f"small_language must not be among the others at the same length, got {self.small_language}"
             )
+        network_training(self.recipe, width=16, depth=1, steps=1)  # the recipe first, whatever its networks
         for width, depth, steps in (*self.networks(), *self.small_networks()):
-            network_training(self.recipe, width, depth, steps).transformer(vocab_size=2)
+            try:
+                network_training(self.recipe, width, depth, steps).transformer(vocab_size=2)
+            except ValueError as error:
+                raise ValueError(f"width {width} with depth {depth} makes no network: {error}") from error
 
     @property
     def base(self) -> Network:

@@ -116,15 +116,20 @@ def ledger(modules: Sequence[str] = ()) -> Mapping[str, Entry]:
     """The ledger, with what these modules add to it.
 
     Raises:
-        ValueError: A module that cannot be imported.
+        ValueError: A module that cannot be imported, or adds nothing.
     """
     from mdmtheory.bounds import LEDGER
 
     for name in modules:
+        before = set(LEDGER)
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise ValueError(f"modules: cannot import {name!r}: {error}") from error
+        # Entries of a module that was imported before are there already.
+        homes = {type(entry).__module__ for entry in LEDGER.values()}
+        if before == set(LEDGER) and not any(f"{home}.".startswith(f"{name}.") for home in homes):
+            raise ValueError(f"modules: {name!r} adds no entry to mdmtheory.bounds.LEDGER when it is imported")
     return LEDGER
 
 

@@ -41,13 +41,14 @@ class Config(ExperimentConfig):
         """Look up every entry and build every language before any work is done."""
         super().check()
         from languages.checks import check_count
+        from languages.suggestions import unknown
 
         if self.device != "cpu":
             raise ValueError(f"device must be cpu for the ledger, got {self.device!r}")
         known = ledger(self.modules)
         for name in self.ids:
             if name not in known and self.ids != ALL:
-                raise ValueError(f"ids: {name!r} is not in the ledger; it has {', '.join(known)}")
+                raise ValueError(f"ids: {unknown(name, known)}")
         if not self.entries():
             raise ValueError(f"no entry is among ids {' '.join(self.ids)} and of kind {' or '.join(self.kinds)}")
         for length in self.lengths:

@@ -80,8 +80,8 @@ class SamplerCell(LanguageCell):
         return 0.5 + 10 * token * sum(self.budgets) * (self.sequences + 6 * TRIAL) * self.length
 
     def estimated_bytes(self) -> float:
-        """Memory of torch, one chunk of forward–backward, and the states of an enumeration."""
-        return 0.6e9
+        """Memory of torch, one chunk of forward–backward, the states of an enumeration, and samples."""
+        return 0.6e9 + 400.0 * self.sequences * self.length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +122,8 @@ class ReferenceCell(LanguageCell):
         return 1.0 + 0.4e-6 * 15 * len(self.steps()) * self.sequences * self.length
 
     def estimated_bytes(self) -> float:
-        """Memory of torch and of one chunk of forward–backward."""
-        return 0.6e9
+        """Memory of torch, of one chunk of forward–backward, and of samples."""
+        return 0.6e9 + 400.0 * self.sequences * self.length
 
 
 def mean_calls(family: str, steps: int, length: int) -> float:

@@ -41,6 +41,7 @@ class Config(SyntheticConfig):
         for length in self.lengths:
             if not self.at(length):
                 raise ValueError(f"budgets must hold one from L/16 up and below L for L={length}, got {self.budgets}")
+        from languages.suggestions import unknown
         from mdmtheory.denoisers import UniformOracle
 
         for specification in self.languages:
@@ -48,7 +49,11 @@ class Config(SyntheticConfig):
         known = [setting.name for setting in settings()]
         for name in self.samplers:
             if name != "all" and name not in known:
-                raise ValueError(f"samplers must be all or some of {', '.join(known)}; got {name!r}")
+                raise ValueError(f"samplers: {unknown(name, [*known, 'all'])}")
+        if self.seed >= 1 << 31:
+            raise ValueError(
+                f"seed must be less than 2^31, for keys of rows hold it beside their number; got {self.seed}"
+            )
 
 
 PRESETS = {

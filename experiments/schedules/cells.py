@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 from experiments.shared.path_law import ter_increase
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class SchedulesCell(LanguageCell):
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one chunk of forward–backward."""
-        return 0.5e9 + 4 * 8 * 2**24
+        return 0.5e9 + 4 * 8 * 2**24 + step_bytes([*self.steps, self.shown, self.length])
 
     def _row(self, estimate: Estimate, metric: str, name: str, steps: int | None, **places: Any) -> ScheduleRow:
         return ScheduleRow.of(

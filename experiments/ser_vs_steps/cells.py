@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 
 if TYPE_CHECKING:
     from languages import Language
@@ -97,7 +97,7 @@ class SequenceErrorCell(LanguageCell):
         from mdmtheory.exact.uniform_steps import TABLE_WORK
 
         followed = self.length if recursion_work(8, self.length, max(self.steps)) <= TABLE_WORK else 80
-        return 0.4e9 + 8 * followed**2 * 9**3
+        return 0.4e9 + 8 * followed**2 * 9**3 + step_bytes(self.steps)
 
 
 @dataclasses.dataclass(frozen=True)

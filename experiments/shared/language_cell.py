@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Cell, Row
@@ -79,6 +80,11 @@ def content_digest(specification: str) -> str:
     from languages import LanguageSpec
 
     return LanguageSpec.parse(specification).content
+
+
+def step_bytes(steps: Sequence[int]) -> float:
+    """Memory of schedules of so many steps, and of what is computed from each, a few numbers a step."""
+    return 40.0 * max(steps, default=0)
 
 
 def describe_size(specification: str) -> int:

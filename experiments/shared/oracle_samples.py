@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 
 if TYPE_CHECKING:
     from languages import Language
@@ -68,7 +68,7 @@ class OracleCell(LanguageCell):
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one chunk of forward–backward."""
-        return 0.4e9 + 4 * 8 * 2**24 + self.sequences * self.length * 400
+        return 0.4e9 + 4 * 8 * 2**24 + self.sequences * self.length * 400 + step_bytes([self.num_steps])
 
 
 def sample_rows(cell: LanguageCell, language: Language, samples: Samples, seconds: float, **places: Any) -> list[Row]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
@@ -43,11 +43,12 @@ class PathCell(LanguageCell):
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
         size = describe_size(self.language)
-        return 2.0 if size == 1 else 2.0 + self.sequences * 25 * self.length * (8e-6 + 55e-9 * size)
+        read = 1e-7 * (sum(self.steps) + self.length)
+        return 2.0 + read if size == 1 else 2.0 + read + self.sequences * 25 * self.length * (8e-6 + 55e-9 * size)
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one chunk of forward–backward."""
-        return 0.4e9 + 4 * 8 * 2**24
+        return 0.4e9 + 4 * 8 * 2**24 + step_bytes(self.steps)
 
 
 def truth(cell: LanguageCell, language: Language) -> tuple[Estimate, list[Row]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.harness import Row
-from experiments.shared.language_cell import LanguageCell, describe_size
+from experiments.shared.language_cell import LanguageCell, describe_size, step_bytes
 from experiments.shared.path_law import path_kls, ter_increase
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ChainLawsCell(LanguageCell):
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one pass."""
-        return 0.5e9
+        return 0.5e9 + step_bytes(self.steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +155,7 @@ class SampledLawsCell(LanguageCell):
 
     def estimated_bytes(self) -> float:
         """Memory of torch and of one chunk of forward–backward."""
-        return 0.4e9 + 4 * 8 * 2**24 + TRUTH_SEQUENCES * self.length * 16
+        return 0.4e9 + 4 * 8 * 2**24 + TRUTH_SEQUENCES * self.length * 16 + step_bytes(self.steps)
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:

@@ -42,6 +42,8 @@ class Config(SyntheticConfig):
         """Build every language and check every number before any work is done."""
         super().check()
         self.check_some("models")
+        if self.networks and "none" in self.models:
+            raise ValueError(f"models must be none alone, or networks alone, got {' '.join(self.models)}")
         self.check_counts("steps", *(["model_steps"] if self.networks else []))
         self.check_counts("samples", "model_samples", "path_samples", least=2)
         if self.networks:

@@ -23,7 +23,8 @@ FOUND = {
 BAD_FLAGS = [
     (["--preset", "papers"], "--preset", "papers"),
     (["--stepz", "1"], "--stepz"),
-    (["--seed", "-1"], "seed", "-1"),
+    (["--out", ""], "--out must name a folder"),
+    (["--seed", "-1"], "--seed", "-1"),
     (["--device", "gpu"], "device", "gpu"),
 ]
 """Refused by all; a file bad_flags.py beside the tests of an experiment has its own."""
@@ -74,11 +75,12 @@ def test_help_needs_no_heavy_library(name):
 @pytest.mark.parametrize(("name", "flags", "words"), bad_flags())
 def test_bad_flags_name_the_culprit_and_do_nothing(name, flags, words, tmp_path, capsys):
     out = tmp_path / "out"
-    assert main(FOUND[name], ["--preset", "smoke", *flags, "--out", str(out)]) == 2
+    assert main(FOUND[name], ["--preset", "smoke", "--out", str(out), *flags]) == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     assert all(word in message for word in words), message
+    assert len(message) < 300
     assert not out.exists()
 
 

@@ -20,8 +20,8 @@ from experiments.accelerator.experiment import cells, fitted
 from experiments.accelerator.generation import Clocked, LargestBatchCell, make_network, network_shape
 from experiments.accelerator.gpu_tests import read_report
 from experiments.accelerator.report import page, sections
-from experiments.harness.experiment import Standing
 from experiments.harness.runner import Outcome
+from experiments.harness.standing import Standing
 from experiments.harness.tables import read_results
 from languages import Estimate
 from mdmtheory.networks import Transformer
@@ -188,7 +188,7 @@ def test_the_page_says_what_failed_what_was_left_out_and_what_waits():
     }
     standing = Standing(
         record,
-        pandas.DataFrame(),
+        {},
         [Outcome("k", "5 steps", 1.0, "OutOfMemoryError: full")],
         [Outcome("k", "7 study", 0.0, "not run: it takes about 2.8 min, 1 s were left", skipped=True)],
         ["6 mdm"],

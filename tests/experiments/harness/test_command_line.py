@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,15 +54,19 @@ def test_no_argument_at_all_runs_the_default_preset(toy, monkeypatch, tmp_path, 
 
 def test_flags_override_the_preset(toy, monkeypatch):
     config, out, rest = configuration(toy, monkeypatch)
-    assert (config, out, rest) == (toy.TOY.presets["demo"], Path("results/toy/demo"), {"jobs": None, "fresh": False})
+    assert (config, out, rest) == (
+        toy.TOY.presets["demo"],
+        Path("results/toy/demo"),
+        {"jobs": None, "fresh": False, "trust_old": False},
+    )
     config, out, rest = configuration(
         toy, monkeypatch, "--steps", "3", "5", "--preset=paper", "--languages", "text:a_b,order=3", "hmm:states=4",
-        "--pause_seconds=1e-1", "--loud", "--limit", "7", "--seed=4", "--jobs", "3", "--fresh",
+        "--pause_seconds=1e-1", "--loud", "--limit", "7", "--seed=4", "--jobs", "3", "--fresh", "--trust_old_cells",
     )  # fmt: skip
     wanted = toy.ToyConfig(
         steps=(3, 5), languages=("text:a_b,order=3", "hmm:states=4"), pause_seconds=0.1, loud=True, limit=7, seed=4
     )
-    assert (config, out, rest) == (wanted, Path("results/toy/paper"), {"jobs": 3, "fresh": True})
+    assert (config, out, rest) == (wanted, Path("results/toy/paper"), {"jobs": 3, "fresh": True, "trust_old": True})
     config, _, _ = configuration(toy, monkeypatch, "--preset", "paper", "--no-loud", "--limit", "null")
     assert config == toy.TOY.presets["paper"]
 
@@ -71,17 +76,20 @@ def test_flags_override_the_preset(toy, monkeypatch):
     [
         (["--preset", "huge"], ["--preset", "smoke, demo, paper", "huge"]),
         (["--preset"], ["--preset"]),
-        (["--stepz", "1"], ["--stepz"]),
+        (["--stepz", "1"], ["--stepz", "did you mean --steps"]),
+        (["--out", ""], ["--out must name a folder"]),
+        (["--out="], ["--out must name a folder"]),
+        (["--seed", str(1 << 63)], ["--seed", "2^63"]),
         (["--step", "1"], ["--step"]),
         (["--steps", "1", "x"], ["--steps", "int", "x"]),
         (["--steps", "1,2"], ["--steps", "1,2"]),
         (["--steps"], ["--steps"]),
         (["--pause-seconds", "soon"], ["--pause-seconds", "float", "soon"]),
-        (["--steps", "4", "0"], ["steps", "at least 1", "0"]),
-        (["--seed", "-1"], ["seed", "-1"]),
+        (["--steps", "4", "0"], ["error: --steps must be at least 1, got 0"]),
+        (["--seed", "-1"], ["error: --seed", "-1"]),
         (["--device", "gpu"], ["device", "gpu"]),
         (["--device", "cuda:99"], ["device", "cuda:99"]),
-        (["--jobs", "0"], ["jobs", "0"]),
+        (["--jobs", "0"], ["error: --jobs", "0"]),
         (["--backend", "carrier-pigeon"], ["--backend", "carrier-pigeon"]),
         (["stray"], ["stray"]),
     ],
@@ -95,6 +103,21 @@ def test_bad_arguments_end_in_one_line(toy, tmp_path, capsys, arguments, words):
     assert printed.err.count("\n") == 1
     assert all(word in printed.err for word in words), printed.err
     assert not out.exists()
+
+
+def test_what_no_machine_bears_is_refused_before_any_work(toy, tmp_path, capsys):
+    """By estimates, half a second and a MiB a step: one error, with the flag, the cost and what would do."""
+    out = tmp_path / "out"
+    for dry in (["--dry-run"], []):
+        assert toy.main(toy.TOY, ["--out", str(out), "--steps", "1", str(10**9), *dry]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("error: --steps must be at most about ")
+        assert "2-gram N=1000000000 would take about 15.9 years and 953.7 TiB of memory" in message
+        assert message.count("\n") == 1
+        assert not out.exists()
+    most = int(re.search(r"at most about (\d+)", message)[1])
+    assert toy.main(toy.TOY, ["--out", str(out), "--steps", str(most), "--dry-run"]) == 0
+    assert toy.main(toy.TOY, ["--out", str(out), "--steps", str(2 * most), "--dry-run"]) == 2
 
 
 def test_debug_shows_where_an_error_arose(toy, tmp_path, capsys):
@@ -157,6 +180,19 @@ def test_a_run_leaves_what_it_promises(toy, tmp_path, capsys):
     # in the order of the configuration, whatever the order of the work
     assert table["language"].tolist() == ["2-gram"] * 9 + ["hmm:states=4,prune=0.05"] * 9
     assert table["steps"].tolist() == [1, 1, 1, 2, 2, 2, 4, 4, 4] * 2
+
+
+def test_a_full_disk_does_not_hide_the_table(toy, tmp_path, capsys):
+    """Where only the figure does not fit, it is named, and the table is printed."""
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device", str(tmp_path / "toy.png"))
+
+    assert toy.main(dataclasses.replace(toy.TOY, figures=full), ["--out", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert "± 0." in printed.out
+    assert str(tmp_path / "results.csv") in printed.out
+    assert printed.err.splitlines()[-1] == f"error: cannot write {tmp_path / 'toy.png'}: No space left on device"
 
 
 def test_equal_cells_count_once(toy, tmp_path):

@@ -48,13 +48,24 @@ def test_a_measured_number_reads_within_a_tenth_of_its_interval(value, width, pl
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.0123, "0.012 s"), (9.5, "9.5 s"), (42.4, "42 s"), (90, "1.5 min"), (7200, "2.0 h")]
+    ("seconds", "text"),
+    [
+        (0.0123, "0.012 s"),
+        (9.5, "9.5 s"),
+        (42.4, "42 s"),
+        (90, "1.5 min"),
+        (7200, "2.0 h"),
+        (1e6, "12 days"),
+        (1e9, "31.7 years"),
+    ],
 )
 def test_durations(seconds, text):
     assert format_seconds(seconds) == text
 
 
-@pytest.mark.parametrize(("number", "text"), [(10, "10 B"), (2048, "2 KiB"), (2**29, "512 MiB"), (2**41, "2048.0 GiB")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(10, "10 B"), (2048, "2 KiB"), (2**29, "512 MiB"), (2**41, "2048.0 GiB"), (2**45, "32.0 TiB")]
+)
 def test_sizes(number, text):
     assert format_bytes(number) == text
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from experiments.harness.runner import run_cells, threads_per_job
+from experiments.harness.signals import ENDING, Ended, ending_like_ctrl_c
 from experiments.harness.tables import read_results
 
 PATIENCE_SECONDS = 60.0
@@ -114,6 +116,62 @@ def test_after_ctrl_c_the_same_command_goes_on(toy, start, tmp_path):
     assert '"status": "interrupted"' in (tmp_path / "out" / "run.json").read_text()
     assert toy.main(toy.TOY, [str(flag) for flag in [*common, *languages, "--jobs", 1]]) == 0
     assert starts(tmp_path) == {("2-gram", 4): 1, ("3-gram", 4): 1, ("slow", 4): 2}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_sigterm_ends_a_run_like_ctrl_c(start, tmp_path):
+    arguments = ["--out", tmp_path / "out", "--journal", tmp_path / "journal", "--languages", "slow", "--steps", 4, 2]
+    process, workers = run_until(start, [*arguments, "--jobs", 2, "--pause-seconds", 600], tmp_path, slow={4, 2})
+    os.killpg(process.pid, signal.SIGTERM)  # as schedulers send it, to everybody
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 143
+    assert errors.splitlines()[-1].startswith("ended by SIGTERM: finished cells are kept, go on from there with: ")
+    assert "Traceback" not in errors
+    wait_until(lambda: not any(map(lives, workers)), "the workers' end")
+    assert '"status": "interrupted"' in (tmp_path / "out" / "run.json").read_text()
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch):
+    """As SIGHUP under nohup; and afterwards every signal is what it was."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with ending_like_ctrl_c():
+            os.kill(os.getpid(), signal.SIGHUP)
+            with pytest.raises(Ended, match="SIGTERM"):
+                os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)  # a second one changes nothing
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_worker_whose_run_has_died_while_it_started_ends_at_once(toy, tmp_path):
+    """Before it takes its cell: without the folder's lock it would write beside the next run."""
+    code = (
+        "from pathlib import Path\nfrom experiments.harness.runner import run_cell\n"
+        "run_cell(None, 'key', 'label', Path('.'), code='', threads=1, parent=1)\nprint('it went on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_writers_left_is_swept(toy, tmp_path):
+    arguments = ["--out", str(tmp_path), "--steps", "1"]
+    assert toy.main(toy.TOY, arguments) == 0
+    kept = [tmp_path / "mine.tmp", tmp_path / "notes.partial.txt"]
+    left = [tmp_path / ".run.json.0123456789ab.tmp", tmp_path / "cells" / ".a.json.0123456789ab.tmp"]
+    left += [tmp_path / "work" / "cell" / name for name in ("step-8.partial", ".weights.0123456789ab.tmp")]
+    for path in (*kept, *left):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert toy.main(toy.TOY, arguments) == 0
+    assert [path for path in left if path.exists()] == []
+    assert [path for path in kept if not path.exists()] == []
 
 
 def test_another_configuration_reuses_the_cells_it_shares(toy, tmp_path):

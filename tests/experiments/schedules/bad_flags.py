@@ -4,6 +4,6 @@ BAD_FLAGS = [
     (["--steps", "0"], "steps"),
     (["--shown", "0"], "shown"),
     (["--ser", "1"], "ser"),
-    (["--ter_increase", "0"], "ter_increase"),
+    (["--ter_increase", "0"], "--ter-increase"),
     (["--sequences", "1"], "sequences"),
 ]

@@ -2,8 +2,8 @@
 
 BAD_FLAGS = [
     (["--steps", "0"], "steps"),
-    (["--sample-steps", "0"], "sample_steps"),
+    (["--sample-steps", "0"], "--sample-steps"),
     (["--samples", "1"], "samples"),
-    (["--path-samples", "1"], "path_samples"),
-    (["--kl-samples", "1"], "kl_samples"),
+    (["--path-samples", "1"], "--path-samples"),
+    (["--kl-samples", "1"], "--kl-samples"),
 ]
