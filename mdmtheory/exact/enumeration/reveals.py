@@ -14,6 +14,7 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser, traits_of
+from mdmtheory.denoisers.ask import ask_holes
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
@@ -147,7 +148,6 @@ class Reveals:
                 time = self.sampler.time(round_index, hidden, len(self.everything))
             for tokens in self._tokens(hidden).to(self.denoiser.device).split(ROWS_PER_CALL):
                 times = torch.full((len(tokens),), time, dtype=torch.float64, device=tokens.device)
-                # The sampler draws from what is given, renormalised in float64.
-                parts.append(self.denoiser(tokens, times).double().log_softmax(-1).cpu())
+                parts.append(ask_holes(self.denoiser, tokens, times).log_probs.cpu())
             self._answers[hidden] = torch.cat(parts)
         return self._answers[hidden]

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_tokens
+from mdmtheory.denoisers.ask import ask_holes
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.policies.policy import Policy, chosen_positions
 
@@ -51,7 +52,7 @@ def _walk(
     while len(active):
         here = state[active]
         time = (here == denoiser.mask_id).double().mean(1)
-        log_probs = denoiser(here, time).double().log_softmax(-1)
+        log_probs = ask_holes(denoiser, here, time).log_probs
         chosen = chosen_positions(policy, here, log_probs)
         said = log_probs.gather(-1, tokens[active].unsqueeze(-1))[..., 0]
         total[active] += torch.where(chosen, said, 0.0).sum(1)

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from mdmtheory.denoisers.ask import ask_holes
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.policies import Policy, chosen_positions
-from mdmtheory.samplers.run.ask_denoiser import ask_holes
 from mdmtheory.samplers.run.start_rows import Start
 from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
@@ -28,7 +28,7 @@ def run_policy(denoiser: Denoiser, policy: Policy, start: Start, decoding: Decod
     def advance(active: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
         here = tokens[active]
         times = (here == denoiser.mask_id).sum(1).double() / to_generate[active]
-        log_probs = ask_holes(denoiser, here, times)
+        log_probs = ask_holes(denoiser, here, times).log_probs
         chosen = chosen_positions(policy, here, log_probs)
         row, position = chosen.nonzero(as_tuple=True)
         u = uniforms(start.keys[active[row]], Purpose.TOKEN, calls[active[row]], position)
