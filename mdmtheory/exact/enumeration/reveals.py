@@ -14,11 +14,11 @@ from torch import Tensor
 
 from languages.checks import check_count
 from mdmtheory.denoisers import Denoiser, traits_of
-from mdmtheory.denoisers.ask import ask_holes
+from mdmtheory.denoisers.ask import Answer, ask_holes
 from mdmtheory.exact.enumeration.affordable import MOST_KEPT, ROWS_PER_CALL, check_affordable
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.draws.decoding import PLAIN, Decoding
-from mdmtheory.samplers.policies import Policy, chosen_positions
+from mdmtheory.samplers.policies import Policy
 from mdmtheory.samplers.schemes import Positions, Scheme
 
 
@@ -28,10 +28,7 @@ def reveals_law(steps: Reveals) -> Float[Tensor, " S"]:
     for round_index in range(steps.num_rounds):
         following: dict[Positions, Tensor] = {}
         for hidden, mass in states.items():
-            for chosen, chance in steps.reveals(round_index, hidden, alive=mass > 0):
-                joined = mass * chance
-                if chosen:
-                    joined = joined * steps.joint_law(round_index, hidden, chosen)
+            for chosen, joined in steps.moves(round_index, hidden, mass):
                 left = tuple(i for i in hidden if i not in chosen)
                 following[left] = following[left] + joined if left in following else joined
         states = following
@@ -67,7 +64,7 @@ class Reveals:
         holes = len(self.everything)
         self.num_rounds = self.sampler.num_rounds(holes) if isinstance(self.sampler, Scheme) and holes else holes
         self._round = 0
-        self._answers: dict[Positions, Tensor] = {}
+        self._answers: dict[Positions, Answer] = {}
         self._joint: dict[tuple[Positions, Positions], Tensor] = {}
 
     def table(self, final: Tensor) -> Float[Tensor, " S"]:
@@ -89,21 +86,53 @@ class Reveals:
         if not hidden:
             yield (), 1.0
             return
-        log_probs, tokens = self._answer(round_index, hidden), self._tokens(hidden)
-        chosen = chosen_positions(self.sampler, tokens, log_probs)
-        shape = self._shape(hidden)
-        patterns, which = chosen[alive.reshape(-1)].unique(dim=0, return_inverse=True)
-        for k, pattern in enumerate(patterns):
-            takes = torch.zeros(len(tokens), dtype=torch.float64)
-            takes[alive.reshape(-1)] = (which == k).double()
-            yield tuple(int(i) for i in pattern.nonzero()[:, 0]), takes.view(shape)
+        if self.sampler.ranks_drawn:
+            raise ValueError(f"{self.sampler!r} hangs on draws that leave no trace: it has no path law")
+        said, tokens, living = self._answer(round_index, hidden).as_said, self._tokens(hidden), alive.reshape(-1)
+        for chosen, takes in _patterns(self.sampler, tokens[living], said[living], None):
+            share = torch.zeros(len(tokens), dtype=torch.float64)
+            share[living] = takes
+            yield chosen, share.view(self._shape(hidden))
+
+    def moves(self, round_index: int, hidden: Positions, mass: Tensor) -> Iterator[tuple[Positions, Tensor]]:
+        """The sets that may be revealed, each with the probability of every state that is left behind.
+
+        Args:
+            round_index: 0, 1, …
+            hidden: The holes of the states.
+            mass: Probability of each of them.
+        """
+        if isinstance(self.sampler, Policy) and self.sampler.ranks_drawn and hidden:
+            yield from self._moves_by_draws(round_index, hidden, mass)
+            return
+        for chosen, chance in self.reveals(round_index, hidden, alive=mass > 0):
+            joined = mass * chance
+            yield chosen, joined * self.joint_law(round_index, hidden, chosen) if chosen else joined
+
+    def _moves_by_draws(self, round_index: int, hidden: Positions, mass: Tensor) -> Iterator[tuple[Positions, Tensor]]:
+        """The same where tokens are drawn at all holes first: summed over the draws that are thrown away."""
+        assert isinstance(self.sampler, Policy)
+        joint = (mass * self.joint_law(round_index, hidden, hidden)).reshape(-1)
+        (drawn_now,) = (joint > 0).nonzero(as_tuple=True)
+        drawn = self._tokens(())[drawn_now]
+        before = drawn.clone()
+        before[:, list(hidden)] = self.denoiser.mask_id
+        places = self.denoiser.vocab_size ** torch.arange(len(self.everything) - len(hidden) - 1, -1, -1)
+        revealed = [i for i in self.everything if i not in hidden]
+        said = self._answer(round_index, hidden).as_said[(before[:, revealed] * places).sum(1)]
+        full = self._shape(())
+        for chosen, takes in _patterns(self.sampler, before, said, drawn):
+            moved = torch.zeros(len(joint), dtype=torch.float64)
+            moved[drawn_now] = joint[drawn_now] * takes
+            lost = tuple(i for i in hidden if i not in chosen)
+            yield chosen, moved.view(full).sum(dim=lost, keepdim=True) if lost else moved.view(full)
 
     def log_law(self, round_index: int, hidden: Positions, position: int, *, drawn: bool = False) -> Tensor:
         """Log-law of a hidden position in every state, with V entries along the axis of the position.
 
         What the denoiser says; with `drawn`, what a token is drawn from.
         """
-        said = self._answer(round_index, hidden)[:, position]
+        said = self._answer(round_index, hidden).log_probs[:, position]
         if drawn:
             said = self.decoding(said)
         shape = self._shape(hidden)
@@ -136,7 +165,7 @@ class Reveals:
         return tokens
 
     @torch.no_grad()
-    def _answer(self, round_index: int, hidden: Positions) -> Float[Tensor, "S L V"]:
+    def _answer(self, round_index: int, hidden: Positions) -> Answer:
         """What the denoiser says in all states with these holes."""
         if round_index != self._round and not self.time_free:
             self._answers.clear()
@@ -148,6 +177,21 @@ class Reveals:
                 time = self.sampler.time(round_index, hidden, len(self.everything))
             for tokens in self._tokens(hidden).to(self.denoiser.device).split(ROWS_PER_CALL):
                 times = torch.full((len(tokens),), time, dtype=torch.float64, device=tokens.device)
-                parts.append(ask_holes(self.denoiser, tokens, times).log_probs.cpu())
-            self._answers[hidden] = torch.cat(parts)
+                parts.append(ask_holes(self.denoiser, tokens, times))
+            said = torch.cat([part.log_probs.cpu() for part in parts])
+            self._answers[hidden] = Answer(said, parts[0].precision)
         return self._answers[hidden]
+
+
+def _patterns(
+    policy: Policy, tokens: Int[Tensor, "S L"], said: Float[Tensor, "S L V"], drawn: Int[Tensor, "S L"] | None
+) -> Iterator[tuple[Positions, Float[Tensor, " S"]]]:
+    """Each set that a policy may pick somewhere, with its probability in every state."""
+    takes: dict[Positions, Tensor] = {}
+    for chosen, chance in policy.choices(tokens, said, drawn):
+        patterns, which = chosen.unique(dim=0, return_inverse=True)
+        for k, pattern in enumerate(patterns):
+            key = tuple(int(i) for i in pattern.nonzero()[:, 0])
+            share = torch.where(which == k, chance, 0.0)
+            takes[key] = takes[key] + share if key in takes else share
+    yield from ((key, share) for key, share in takes.items() if bool(share.any()))
