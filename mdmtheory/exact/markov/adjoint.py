@@ -21,11 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from languages import Language
+from languages.budget import check_memory
 from languages.checks import check_count
 from mdmtheory.diffusion.schedules.reveals import hazards, reveal_probabilities
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, close, completed, discounted, transfer
-from mdmtheory.exact.memory import check_memory
 
 
 def sequence_error_gradient(language: Language, length: int, reveal: object) -> tuple[float, Float[Tensor, " N"]]:

@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from languages import Language, NGramLanguage
+from languages.budget import check_memory, free_bytes
 from languages.checks import check_count
-from mdmtheory.exact.memory import check_memory, free_bytes
 
 CHUNK_ENTRIES = {"cpu": 1 << 20, "cuda": 1 << 26}
 """Entries of the arrays over gaps and positions that are worked on at once; a CPU's cache likes them small."""

@@ -22,11 +22,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages import Language, NGramLanguage
+from languages.budget import check_memory, free_bytes
 from languages.checks import check_tokens
 from mdmtheory.exact.markov import sequence_kernels
 from mdmtheory.exact.markov.gaps import check_chain, log_powers
 from mdmtheory.exact.markov.recursion import step_hazards
-from mdmtheory.exact.memory import check_memory, free_bytes
 
 SAFE = 1e100
 """Scaled gap values beyond this, or a result below its inverse, send a sequence to the logarithmic pass."""

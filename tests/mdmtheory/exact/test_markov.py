@@ -294,7 +294,7 @@ def test_bad_input(name):
     for length in (0, 2.5, "4"):
         with pytest.raises(ValueError, match="length"):
             call(CHAIN, length, [1.0])
-    with mock.patch("mdmtheory.exact.memory.free_bytes", return_value=100), pytest.raises(ValueError, match="GiB"):
+    with mock.patch("languages.budget.free_bytes", return_value=100), pytest.raises(ValueError, match="GiB"):
         call(CHAIN, 40, [0.5, 0.5])
 
 
@@ -309,7 +309,7 @@ def test_other_bad_input():
         markov.log_prob(CHAIN, torch.tensor([[0, 3]]), [1.0])
     with pytest.raises(ValueError, match="num_sequences"):
         markov.marginal_kl(CHAIN, 4, [1.0], num_sequences=1)
-    with mock.patch("mdmtheory.exact.memory.free_bytes", return_value=100), pytest.raises(ValueError, match="GiB"):
+    with mock.patch("languages.budget.free_bytes", return_value=100), pytest.raises(ValueError, match="GiB"):
         markov.log_prob(CHAIN, torch.tensor([[0, 1]]), [1.0])
     assert markov.log_prob(CHAIN, torch.empty(0, 4, dtype=torch.int64), [1.0]).shape == (0,)
 
