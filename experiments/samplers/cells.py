@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from experiments.harness import Row
 from experiments.samplers.settings import OFF_BUDGET, Setting
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from experiments.samplers.settings import Sampler
     from languages import Estimate, Language
     from mdmtheory.denoisers import Denoiser
+    from mdmtheory.samplers.policies import Policy
+    from mdmtheory.samplers.schemes import Scheme
 
 MOST_STATES = 5000
 """States of a chain (V + 1)^L beyond which its law is not enumerated here: some seconds."""
@@ -168,7 +170,6 @@ def _enumerated(
 ) -> list[tuple[Estimate, str]] | None:
     """By enumeration; None where there are too many states."""
     from mdmtheory.exact import enumeration
-    from mdmtheory.samplers.kernels import Kernel
 
     # A kernel that remembers how probable its tokens were has a state of real numbers.
     if (language.vocab_size + 1) ** length > MOST_STATES or getattr(sampler, "remembers", False):
@@ -180,7 +181,7 @@ def _enumerated(
         (law.ter_increase(language), "ter_increase"),
         (law.generative_ter(language), "ter"),
     ]
-    if not isinstance(sampler, Kernel):
+    if _has_path_law(sampler):
         found.append((enumeration.path_kl(denoiser, language, length, sampler), "kl"))
     # A difference of entropies of size one: what is left of zero is rounding.
     return [(one.scaled(0.0) if one.value < ROUNDING else one, metric) for one, metric in found]
@@ -192,15 +193,14 @@ def _estimated(
     """SER and generative TER from samples, or exact where a calculator serves; what is certain of the KL."""
     from languages import Estimate
     from mdmtheory.estimates import estimate_generative_log_ter, estimate_sequence_error_rate, marginal_kl_bracket
-    from mdmtheory.samplers.kernels import Kernel
 
     length = tokens.shape[1]
     ser = _calculated(language, length, sampler, "ser") or estimate_sequence_error_rate(language, tokens)
     generative = estimate_generative_log_ter(language, tokens).mapped(math.exp, unit="perplexity")
     generative = _calculated(language, length, sampler, "ter") or generative
     found = [(ser, "ser"), (generative, "ter")]
-    paid = Estimate.bracket(0.0, math.inf, law="path", unit="nats")  # of a kernel, nothing is known from above
-    if not isinstance(sampler, Kernel):
+    paid = Estimate.bracket(0.0, math.inf, law="path", unit="nats")  # without a path law, nothing is known from above
+    if _has_path_law(sampler):
         paid = _calculated(language, length, sampler, "kl") or _paid(
             language, denoiser, sampler, length, len(tokens), seed
         )
@@ -210,6 +210,13 @@ def _estimated(
     if math.isinf(bracket.high):
         per_token = dataclasses.replace(per_token, value=math.inf, high=math.inf)
     return [*found, (bracket, "kl"), (per_token, "ter_increase")]
+
+
+def _has_path_law(sampler: Sampler) -> TypeGuard[Scheme | Policy]:
+    """Whether reveals and tokens have a law together: not of kernels, nor where thrown-away draws decide."""
+    from mdmtheory.samplers.kernels import Kernel
+
+    return not isinstance(sampler, Kernel) and not getattr(sampler, "ranks_drawn", False)
 
 
 def _calculated(language: Language, length: int, sampler: Sampler, metric: str) -> Estimate | None:

@@ -30,10 +30,11 @@ OFF_BUDGET = 0.25
 STRENGTHS: Mapping[str, tuple[dict[str, float], ...]] = {
     "remdm-cap": ({"cap": 0.2},),
     "remdm-rescale": ({"scale": 0.5},),
-    "remdm-loop": ({"scale": 0.5},),
+    "remdm-loop": ({"eta": 0.05},),
     "renoising": ({"kappa": 0.5},),
-    "forward-backward": ({"overshoot": 0.25},),
-    "predictor-corrector": ({"kappa": 0.5},),
+    "overshoot": ({"overshoot": 0.25},),
+    "predictor-corrector": ({"scale": 1.0},),
+    "renoising-corrector": ({"kappa": 0.5},),
 }
 """Options of kernels that are compared beside their defaults: milder or stronger revision."""
 STARTS = (0.7, 0.4)
@@ -186,7 +187,7 @@ def _falling(length: int, dial: int) -> float:
     return length * math.exp2(-(dial - 1) / 4)
 
 
-_REAL = ("threshold", "factor", "entropy-budget")
+_REAL = ("threshold", "fast-dllm-threshold", "factor", "fast-dllm-factor", "entropy-budget")
 _WITHOUT_DIAL = ("random-order", "bisection")
 _REVEALERS: Mapping[str, Callable[[Any, int, int], Any]] = {
     "bernoulli": lambda maker, dial, length: maker.uniform(dial),
@@ -194,6 +195,8 @@ _REVEALERS: Mapping[str, Callable[[Any, int, int], Any]] = {
     "random-order": lambda maker, dial, length: maker(),
     "bisection": lambda maker, dial, length: maker(),
     "threshold": lambda maker, dial, length: maker(dial / NOTCHES),
+    "fast-dllm-threshold": lambda maker, dial, length: maker(dial / NOTCHES),
     "factor": lambda maker, dial, length: maker(_falling(length, dial)),
+    "fast-dllm-factor": lambda maker, dial, length: maker(_falling(length, dial)),
     "entropy-budget": lambda maker, dial, length: maker(_falling(length, dial)),
 }

@@ -37,7 +37,9 @@ class Denoiser(Protocol):
         time: Float[Tensor, " B"] | None = None,
         at: Bool[Tensor, "B L"] | None = None,
     ) -> Float[Tensor, "*positions V"]:
-        """Log-probabilities (nats) of the V real tokens, normalised, at the positions asked for.
+        """Log-probabilities (nats) of the V real tokens at the positions asked for.
+
+        They are read through `mdmtheory.denoisers.ask.ask` alone, which normalises: raw logits will do.
 
         Args:
             tokens: (B, L) int64 with holes equal to `mask_id`.

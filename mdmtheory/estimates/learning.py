@@ -23,6 +23,7 @@ from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.ranks import random_ranks
 from languages.reveals import reveal_probabilities
+from mdmtheory.denoisers.ask import ask
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.exact.learning_error import LearningError
 
@@ -73,7 +74,7 @@ def estimate_learning_error(
         rows = slice(start, start + max_batch)
         noisy = tokens[rows].masked_fill(hidden[rows], language.mask_id)
         exact = language.conditionals(noisy, at=hidden[rows]).log_probs
-        learned = denoiser(noisy, time=time[rows], at=hidden[rows]).to(torch.float64)
+        learned = ask(denoiser, noisy, time[rows], hidden[rows]).log_probs
         kl = torch.where(exact.isneginf(), 0.0, exact.exp() * (exact - learned)).sum(-1).clamp(min=0.0)
         row = hidden[rows].nonzero()[:, 0]
         leak = -torch.where(exact.isneginf(), -torch.inf, learned).logsumexp(-1).clamp(max=0.0)

@@ -38,6 +38,7 @@ from languages.information.nested_sets import stratified_uniforms
 from languages.information.nodes import lobatto
 from languages.ranks import random_ranks
 from languages.reveals import reveal_probabilities, revealed_before
+from mdmtheory.denoisers.ask import ask
 from mdmtheory.denoisers.protocol import Denoiser
 
 Kind = Literal["cross-entropy", "entropy"]
@@ -207,7 +208,7 @@ def _sample_costs(
             for truth, at in zip(tokens.split(max_batch), hidden.split(max_batch), strict=True):
                 time = torch.full((len(truth),), 1 - fraction, dtype=torch.float64, device=truth.device)
                 noisy = truth.masked_fill(at, denoiser.mask_id)
-                cost = costs(denoiser(noisy, time, at).double(), noisy, at, truth[at])
+                cost = costs(ask(denoiser, noisy, time, at).log_probs, noisy, at, truth[at])
                 totals = torch.zeros(len(truth), dtype=torch.float64, device=truth.device)
                 pieces.append(totals.index_add_(0, at.nonzero()[:, 0], cost) / at.sum(1))
             losses[:, node] += torch.cat(pieces).cpu().numpy() / num_draws

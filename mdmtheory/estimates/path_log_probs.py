@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_count, check_tokens
+from mdmtheory.denoisers.ask import ask
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.plan import Plan
 
@@ -43,7 +44,7 @@ def path_log_prob(
         for rows in revealed.any(1).nonzero()[:, 0].split(max_batch):
             at, given = revealed[rows], tokens[rows]
             noisy = given.masked_fill(plan.rounds[rows] >= round_index, denoiser.mask_id)
-            log_probs = denoiser(noisy, times[rows, round_index], at).double()
+            log_probs = ask(denoiser, noisy, times[rows, round_index], at).log_probs
             said = log_probs.gather(1, given[at][:, None])[:, 0]
             totals.index_add_(0, rows[at.nonzero()[:, 0]], said)
     return totals

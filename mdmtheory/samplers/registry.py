@@ -16,15 +16,28 @@ from mdmtheory.samplers.kernels import (
     ForwardBackward,
     Kernel,
     LeaveOneOut,
+    Overshoot,
     PredictorCorrector,
     ReMDMCap,
     ReMDMConfidence,
     ReMDMLoop,
     ReMDMRescale,
     Renoising,
+    RenoisingCorrector,
     Tweedie,
 )
-from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Factor, Margin, Policy, Threshold
+from mdmtheory.samplers.policies import (
+    Confidence,
+    Entropy,
+    EntropyBudget,
+    Factor,
+    FastDLLMFactor,
+    FastDLLMThreshold,
+    LowConfidenceRemasking,
+    Margin,
+    Policy,
+    Threshold,
+)
 from mdmtheory.samplers.properties import Properties
 from mdmtheory.samplers.schemes import (
     Bernoulli,
@@ -79,10 +92,13 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             Family("left-to-right", LeftToRight, "scheme", like="blocks"),
             Family("bisection", Bisection, "scheme"),
             Family("confidence", Confidence, "policy"),
+            Family("low-confidence-remasking", LowConfidenceRemasking, "policy"),
             Family("margin", Margin, "policy"),
             Family("entropy", Entropy, "policy"),
             Family("threshold", Threshold, "policy"),
+            Family("fast-dllm-threshold", FastDLLMThreshold, "policy"),
             Family("factor", Factor, "policy"),
+            Family("fast-dllm-factor", FastDLLMFactor, "policy"),
             Family("entropy-budget", EntropyBudget, "policy"),
             Family("ancestral", Ancestral, "kernel", _BOTH),
             Family("euler", Euler, "kernel", _BOTH),
@@ -92,9 +108,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             Family("remdm-rescale", ReMDMRescale, "kernel"),
             Family("remdm-confidence", ReMDMConfidence, "kernel"),
             Family("remdm-loop", ReMDMLoop, "kernel"),
-            Family("forward-backward", ForwardBackward, "kernel", _BOTH),
+            Family("forward-backward", ForwardBackward, "kernel"),
+            Family("overshoot", Overshoot, "kernel", _BOTH),
+            Family("predictor-corrector", PredictorCorrector, "kernel"),
             Family("renoising", Renoising, "kernel", _BOTH),
-            Family("predictor-corrector", PredictorCorrector, "kernel", _BOTH),
+            Family("renoising-corrector", RenoisingCorrector, "kernel", _BOTH),
         )
     }
 )

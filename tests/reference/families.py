@@ -15,16 +15,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "bernoulli": {"reveal": [0.5, 0.0, 0.5]},
     "blocks": {"size": 2},
     "confidence": {"size": 2},
+    "low-confidence-remasking": {"size": 2},
     "margin": {"size": 2},
     "entropy": {"size": 2},
     "threshold": {"threshold": 0.6},
+    "fast-dllm-threshold": {"threshold": 0.6},
     "factor": {"factor": 1.5},
+    "fast-dllm-factor": {"factor": 1.5},
     "entropy-budget": {"budget": 0.4},
     "remdm-cap": {"cap": 0.4},
     "remdm-rescale": {"scale": 0.8},
-    "remdm-loop": {"steps": 6, "scale": 0.6},
+    "remdm-loop": {"steps": 6, "eta": 0.06},
     "renoising": {"kappa": 0.5},
-    "predictor-corrector": {"steps": 2, "kappa": 0.5},
+    "predictor-corrector": {"steps": 2, "scale": 1.0},
+    "renoising-corrector": {"steps": 2, "kappa": 0.5},
 }
 
 

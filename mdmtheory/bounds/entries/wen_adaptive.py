@@ -37,7 +37,7 @@ class WenAdaptive(Entry):
             length: L.
             policy: What picks the next positions.
         """
-        self.require(isinstance(policy, Policy), f"{policy!r} is no deterministic policy")
+        self.require(isinstance(policy, Policy) and policy.one_path, f"{policy!r} is no deterministic policy")
         self.require(affordable(language, length), f"V={language.vocab_size}, L={length} is too large to enumerate")
         left = enumeration.law(Oracle(language), length, policy).kl(language)
         words = enumeration.sequences(language.vocab_size, length)

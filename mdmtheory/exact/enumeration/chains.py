@@ -14,8 +14,7 @@ from mdmtheory.exact.enumeration.affordable import MOST_WORK, ROWS_PER_CALL, che
 from mdmtheory.exact.enumeration.enumerated_law import sequences
 from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.kernels import Kernel, Step
-from mdmtheory.samplers.run.ask_denoiser import ask_states
-from mdmtheory.samplers.run.run_kernel import greedy_finish
+from mdmtheory.samplers.run.run_kernel import ask_about_all, greedy_finish
 
 CHUNK_ENTRIES = 1 << 22
 """Entries that half a step holds at once."""
@@ -133,7 +132,7 @@ class Chain:
         for tokens in states.to(self.denoiser.device).split(ROWS_PER_CALL):
             times = torch.full((len(tokens),), noise, dtype=torch.float64, device=tokens.device)
             given = (self.prompt != self.denoiser.mask_id).to(tokens.device).expand(tokens.shape)
-            parts.append(ask_states(self.denoiser, self.kernel, tokens, times, given).cpu())
+            parts.append(ask_about_all(self.denoiser, self.kernel, tokens, times, given).cpu())
         return torch.cat(parts)
 
 

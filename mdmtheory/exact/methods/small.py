@@ -58,7 +58,7 @@ def _enumerable(question: Question) -> None:
     vocab_size, length, sampler = question.language.vocab_size, question.length, question.sampler
     if isinstance(sampler, Kernel):
         check_kernel_affordable(sampler.process.num_states, length)
-        products = float(sampler.process.num_states) ** (2 * length) * sampler.steps
+        products = float(sampler.process.num_states) ** (2 * length) * (len(sampler.times) - 1)
     else:
         enumeration.check_affordable(vocab_size, length)
         rounds = sampler.num_rounds(length) if isinstance(sampler, Scheme) else length

@@ -5,11 +5,13 @@ from mdmtheory.samplers.kernels.euler import Euler
 from mdmtheory.samplers.kernels.forward_backward import ForwardBackward
 from mdmtheory.samplers.kernels.kernel import Kernel
 from mdmtheory.samplers.kernels.leave_one_out import LeaveOneOut
+from mdmtheory.samplers.kernels.overshoot import Overshoot
+from mdmtheory.samplers.kernels.predictor_corrector import PredictorCorrector
 from mdmtheory.samplers.kernels.remasking import Remasking
 from mdmtheory.samplers.kernels.remdm import ReMDMCap, ReMDMRescale
 from mdmtheory.samplers.kernels.remdm_confidence import ReMDMConfidence
 from mdmtheory.samplers.kernels.remdm_loop import ReMDMLoop
-from mdmtheory.samplers.kernels.renoising import PredictorCorrector, Renoising
+from mdmtheory.samplers.kernels.renoising import Renoising, RenoisingCorrector
 from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.kernels.tweedie import Tweedie
 
@@ -19,6 +21,7 @@ __all__ = [
     "ForwardBackward",
     "Kernel",
     "LeaveOneOut",
+    "Overshoot",
     "PredictorCorrector",
     "ReMDMCap",
     "ReMDMConfidence",
@@ -26,6 +29,7 @@ __all__ = [
     "ReMDMRescale",
     "Remasking",
     "Renoising",
+    "RenoisingCorrector",
     "Step",
     "Tweedie",
 ]

@@ -1,59 +1,31 @@
-"""Forward–backward: a step further than needed, then noise back to where one should be."""
+"""The forward–backward sampler: what was just filled in is erased at the rate at which it came."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
 from typing import ClassVar, final
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from languages.checks import check_fraction
-from mdmtheory.samplers.kernels.kernel import FillErase, Kernel
-from mdmtheory.samplers.kernels.step import Step, unmask_probability
+from mdmtheory.samplers.kernels.remasking import REMASKING, Remasking
+from mdmtheory.samplers.kernels.step import Step
 from mdmtheory.samplers.properties import Properties
 
 
 @final
 @dataclasses.dataclass(frozen=True, repr=False)
-class ForwardBackward(Kernel):
-    """The posterior step from t down to r ≤ s, then the noise of the process from r up to s.
+class ForwardBackward(Remasking):
+    """σ_t = min((α_s − α_t)/α_t, σ_max): the corrector of Campbell et al. as remasking.
 
-    Both halves keep q(x_s | x_0). One network call: the second half needs none. Under absorbing noise it is remasking
-    with σ = 1 − α_s/α_r, so κ · posterior + (1 − κ) · renoise with 1 − κ = σ/(1 − α_s); under uniform noise a law of
-    its own.
-
-    Attributes:
-        overshoot: r = max(0, s − overshoot · (t − s)); 0 is ancestral sampling, 1 goes two steps on and one back.
+    As in ReMDM's code (diffusion.py, commit f830d65, sampler "forward-backward"), which takes σ beyond σ_max in the
+    last step and has an argmax repair it. `Overshoot` is ours, and runs under uniform noise too.
     """
 
-    overshoot: float = 1.0
-    properties: ClassVar[Properties] = Properties(
-        exact="as N → ∞; at every N for one hidden position",
-        calls="≤ N; masks: steps that fill a hole, uniform: N",
-        revises=True,
-        needs_time=True,
-        literature="forward–backward corrector",
-        source="2205.14987, 2503.00307",
+    properties: ClassVar[Properties] = dataclasses.replace(
+        REMASKING, literature="forward–backward corrector", source="2205.14987, 2503.00307"
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_fraction("overshoot", self.overshoot, high=sys.float_info.max)
-
-    def step_probs(self, step: Step, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L n"]:
-        beyond, keep = self._overshot(step)
-        reached = self.process.posterior(step.tokens, log_probs.exp(), step.alpha_from, beyond)
-        keep = keep[:, None, None]
-        return keep * reached + (1 - keep) * self.process.base(step.tokens.device)
-
-    def fill_and_erase(self, step: Step) -> FillErase | None:
-        beyond, keep = self._overshot(step)
-        return keep * unmask_probability(step.alpha_from, beyond), 1 - keep
-
-    def _overshot(self, step: Step) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(α_r, α_s/α_r)."""
-        beyond = self.alpha((step.time_to - self.overshoot * (step.time_from - step.time_to)).clamp(min=0))
-        return beyond, torch.where(beyond > 0, step.alpha_to / beyond.clamp(min=1e-300), 1.0)
+    def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
+        before, after = (alpha[:, None] for alpha in step.alphas)
+        return self.largest_sigma(step).minimum((after - before) / before.clamp(min=1e-300))

@@ -59,9 +59,9 @@ class Kernel(abc.ABC):
     def __post_init__(self) -> None:
         if not isinstance(self.process, Process):
             raise ValueError(f"process must be Absorbing(V) or Uniform(V), got {self.process!r}")
-        check_count("steps", self.steps)
-        check_fraction("start", self.start)
-        check_fraction("end", self.end)
+        object.__setattr__(self, "steps", check_count("steps", self.steps))
+        for name in ("start", "end"):
+            object.__setattr__(self, name, check_fraction(name, getattr(self, name)))
         if not self.end < self.start:
             raise ValueError(f"start and end must satisfy end < start, got start={self.start!r}, end={self.end!r}")
         if self.finish not in get_args(Finish):

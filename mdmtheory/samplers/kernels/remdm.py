@@ -28,7 +28,7 @@ class ReMDMCap(Remasking):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_fraction("cap", self.cap)
+        object.__setattr__(self, "cap", check_fraction("cap", self.cap))
 
     def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
         return self.largest_sigma(step).clamp(max=self.cap)
@@ -48,7 +48,7 @@ class ReMDMRescale(Remasking):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_fraction("scale", self.scale)
+        object.__setattr__(self, "scale", check_fraction("scale", self.scale))
 
     def sigma(self, step: Step) -> Float[Tensor, "B 1"]:
         return self.scale * self.largest_sigma(step)

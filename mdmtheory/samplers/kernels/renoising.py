@@ -66,7 +66,7 @@ class Renoising(Kernel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_fraction("kappa", self.kappa)
+        object.__setattr__(self, "kappa", check_fraction("kappa", self.kappa))
 
     def kappas(self, step: Step) -> Float[Tensor, " B"]:
         """κ of each row's step."""
@@ -84,8 +84,10 @@ class Renoising(Kernel):
 
 @final
 @dataclasses.dataclass(frozen=True, repr=False)
-class PredictorCorrector(Renoising):
+class RenoisingCorrector(Renoising):
     """After each posterior step, correctors at constant α: κ · stay + (1 − κ) · renoise.
+
+    `PredictorCorrector` is the published sampler of that name.
 
     Attributes:
         kappa: κ of the correctors.
@@ -96,13 +98,13 @@ class PredictorCorrector(Renoising):
     properties: ClassVar[Properties] = dataclasses.replace(
         Renoising.properties,
         calls="≤ N + (N − 1) · correctors",
-        literature="predictor–corrector",
-        source="2205.14987, 2407.15595, 2602.21185",
+        literature="in the manner of predictor–corrector",
+        source="2205.14987, 2602.21185",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("correctors", self.correctors)
+        object.__setattr__(self, "correctors", check_count("correctors", self.correctors))
 
     @property
     def times(self) -> Float[Tensor, " M+1"]:

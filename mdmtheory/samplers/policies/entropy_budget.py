@@ -10,12 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_fraction
-from mdmtheory.samplers.draws.decoding import TIE
 from mdmtheory.samplers.policies.ranked import Ranked, entropy, in_use
 from mdmtheory.samplers.properties import Properties
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class EntropyBudget(Ranked):
     """As many positions of least entropy as keep the sum of their entropies less the largest within a budget.
 
@@ -38,13 +37,14 @@ class EntropyBudget(Ranked):
     budget: float
 
     def __post_init__(self) -> None:
-        check_fraction("budget", self.budget, high=sys.float_info.max)
+        super().__post_init__()
+        object.__setattr__(self, "budget", check_fraction("budget", self.budget, high=sys.float_info.max))
 
     def score(self, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:
         return -entropy(log_probs)
 
-    def count(self, ranked: Float[Tensor, "B L"], left: Int[Tensor, "B 1"]) -> Int[Tensor, "B 1"]:
+    def count(self, ranked: Float[Tensor, "B L"], left: Int[Tensor, "B 1"], width: float) -> Int[Tensor, "B 1"]:
         # In rising order of entropy the largest is the last one: what counts is the sum of all before it.
         entropy = -ranked
         before = entropy.cumsum(1) - entropy
-        return (in_use(ranked, left) & (before <= self.budget + TIE)).sum(1, keepdim=True)
+        return (in_use(ranked, left) & (before <= self.budget + width)).sum(1, keepdim=True)

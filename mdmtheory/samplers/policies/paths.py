@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_tokens
+from mdmtheory.denoisers.ask import ask_holes
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.policies.policy import Policy, chosen_positions
 
@@ -17,8 +18,11 @@ def policy_rounds(denoiser: Denoiser, policy: Policy, tokens: Int[Tensor, "B L"]
 
     Args:
         denoiser: Any denoiser.
-        policy: What picks the positions.
+        policy: What picks the positions, deterministically.
         tokens: (B, L) complete sequences.
+
+    Raises:
+        ValueError: Tokens out of range, or with holes; a policy under which a sequence has many paths.
     """
     return _walk(denoiser, policy, tokens)[0]
 
@@ -29,11 +33,11 @@ def policy_log_prob(denoiser: Denoiser, policy: Policy, tokens: Int[Tensor, "B L
 
     Args:
         denoiser: Any denoiser; it is told the fraction still hidden as the time.
-        policy: What picks the positions.
+        policy: What picks the positions, deterministically.
         tokens: (B, L) complete sequences.
 
     Raises:
-        ValueError: Tokens out of range, or with holes.
+        ValueError: Tokens out of range, or with holes; a policy under which a sequence has many paths.
     """
     return _walk(denoiser, policy, tokens)[1]
 
@@ -42,6 +46,11 @@ def _walk(
     denoiser: Denoiser, policy: Policy, tokens: Int[Tensor, "B L"]
 ) -> tuple[Int[Tensor, "B L"], Float[Tensor, " B"]]:
     """(rounds, log-probabilities) along the unique path of each sequence."""
+    if not policy.one_path:
+        raise ValueError(
+            f"policy must give each sequence one path, {policy!r} does not: draws or lots decide; "
+            "mdmtheory.exact.enumeration.law sums over them"
+        )
     tokens = check_tokens(tokens, denoiser.vocab_size, holes=False, device=denoiser.device)
     state = torch.full_like(tokens, denoiser.mask_id)
     rounds = torch.empty_like(tokens)
@@ -51,9 +60,9 @@ def _walk(
     while len(active):
         here = state[active]
         time = (here == denoiser.mask_id).double().mean(1)
-        log_probs = denoiser(here, time).double().log_softmax(-1)
-        chosen = chosen_positions(policy, here, log_probs)
-        said = log_probs.gather(-1, tokens[active].unsqueeze(-1))[..., 0]
+        answer = ask_holes(denoiser, here, time)
+        chosen = chosen_positions(policy, here, answer.as_said)
+        said = answer.log_probs.gather(-1, tokens[active].unsqueeze(-1))[..., 0]
         total[active] += torch.where(chosen, said, 0.0).sum(1)
         state[active] = torch.where(chosen, tokens[active], here)
         rounds[active] = torch.where(chosen, step, rounds[active])

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mdmtheory.denoisers.ask import ask, ask_holes
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.decoding import GREEDY, Decoding
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.kernels import Kernel, Step
-from mdmtheory.samplers.run.ask_denoiser import ask_at, ask_states
 from mdmtheory.samplers.run.start_rows import Start
 from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
@@ -31,6 +31,19 @@ def run_kernel(denoiser: Denoiser, kernel: Kernel, start: Start, decoding: Decod
     if bool((run.tokens >= denoiser.vocab_size).any()):
         raise ValueError(f"{kernel!r} leaves holes: its last step must lead to time 0, where alpha is 1")
     return Samples(run.tokens, run.calls)
+
+
+def ask_about_all(
+    denoiser: Denoiser,
+    kernel: Kernel,
+    tokens: Int[Tensor, "b L"],
+    times: Float[Tensor, " b"],
+    given: Bool[Tensor, "b L"],
+) -> Float[Tensor, "b L V"]:
+    """Log-laws of all positions (float64): of holes under absorbing noise, where tokens are certain, else of each."""
+    if kernel.absorbing:
+        return ask_holes(denoiser, tokens, times).log_probs
+    return ask(denoiser, tokens, times, given=given).log_probs
 
 
 def greedy_finish(
@@ -90,8 +103,7 @@ class _Run:
         after = here.masked_fill(moves & ~fill, mask_id)
         if bool(asks.any()):
             rows, at = active[asks], fill[asks]
-            log_probs = ask_at(self.denoiser, here[asks], 1 - step.alpha_from[asks], at)
-            log_probs = log_probs.double().log_softmax(-1)
+            log_probs = ask(self.denoiser, here[asks], 1 - step.alpha_from[asks], at).log_probs
             row, position = at.nonzero(as_tuple=True)
             law = greedy_finish(self.kernel, self.decoding, log_probs, (step.time_to[asks] == 0)[row])
             u = uniforms(self.keys[rows[row]], Purpose.TOKEN, number[asks][row], position)
@@ -105,7 +117,7 @@ class _Run:
     def _move_all(self, active: Int[Tensor, " b"], number: Int[Tensor, " b"], step: Step) -> None:
         """A step whose every law hangs on the denoiser's answer."""
         here, given = step.tokens, self.given[active]
-        log_probs = ask_states(self.denoiser, self.kernel, here, 1 - step.alpha_from, given)
+        log_probs = ask_about_all(self.denoiser, self.kernel, here, 1 - step.alpha_from, given)
         log_probs = greedy_finish(self.kernel, self.decoding, log_probs, step.time_to == 0)
         probs = self.kernel.step_probs(step, log_probs)
         stay = probs.gather(-1, here[..., None])

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mdmtheory.denoisers.ask import ask
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.decoding import Decoding
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
 from mdmtheory.samplers.plan import Plan
-from mdmtheory.samplers.run.ask_denoiser import ask_at
 from mdmtheory.samplers.run.start_rows import check_prompt
 from mdmtheory.samplers.run.work_queue import walk
 from mdmtheory.samplers.samples import Samples
@@ -33,7 +33,7 @@ def run_plan(denoiser: Denoiser, plan: Plan, tokens: Int[Tensor, "B L"], decodin
         revealed_in = plan.rounds[active[row], position]
         rounds = torch.empty_like(active).index_put_((row,), revealed_in)
         times: Float[Tensor, " b"] = plan.times[rounds] if plan.times.dim() == 1 else plan.times[active, rounds]
-        log_probs = decoding(ask_at(denoiser, tokens[active], times, at))
+        log_probs = decoding(ask(denoiser, tokens[active], times, at).log_probs)
         u = uniforms(plan.row_keys[active[row]], Purpose.TOKEN, revealed_in, position)
         tokens[active[row], position] = categorical(u, log_probs=log_probs)
         made[active] += 1

@@ -27,7 +27,7 @@ from mdmtheory.denoisers import Oracle, UniformOracle
 from mdmtheory.diffusion import Absorbing, Uniform
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers import registry, sample
-from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut, PredictorCorrector, ReMDMCap
+from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut, ReMDMCap, RenoisingCorrector
 from mdmtheory.samplers.policies import Confidence
 from mdmtheory.samplers.schemes import Bernoulli, FixedSizes
 
@@ -165,7 +165,7 @@ def test_settings_come_nearest_to_the_budget(smoke):
         found = Setting("bernoulli").near((budget,), language, length, 2000)[budget].num_rounds(length)
         best = min(abs(mean_calls("bernoulli", n, length) - budget) for n in range(1, 40))
         assert abs(mean_calls("bernoulli", found, length) - budget) < best + 0.05  # six standard errors of a trial
-    kernel = Setting("predictor-corrector", "uniform").near((3, 4), language, 8, 10)
+    kernel = Setting("renoising-corrector", "uniform").near((3, 4), language, 8, 10)
     assert {budget: sampler.steps for budget, sampler in kernel.items()} == {3: 2}  # 3 calls are nearest to both
     assert Setting("random-order").near((3,), language, 8, 4).keys() == {8}
     assert Setting("confidence").near((6,), language, 8, 4) == {}  # 4 calls or 8, neither is near 6
@@ -203,7 +203,7 @@ def test_dials_ask_more_often():
 
 
 def test_a_new_family_appears_by_itself(monkeypatch):
-    kernel = registry.Family("new-kernel", PredictorCorrector, "kernel", "masks, uniform")
+    kernel = registry.Family("new-kernel", RenoisingCorrector, "kernel", "masks, uniform")
     policy = registry.Family("new-policy", Confidence, "policy")
     strange = registry.Family("strange", registry.Threshold, "policy")
     added = {family.name: family for family in (kernel, policy, strange)}
@@ -211,7 +211,7 @@ def test_a_new_family_appears_by_itself(monkeypatch):
     names = [setting.name for setting in settings()]
     assert {"new-kernel", "new-kernel, uniform", "new-policy"} <= set(names)
     assert len(names) == len(set(names))
-    assert Setting("new-kernel", "uniform").at(3, 2, 8) == PredictorCorrector(Uniform(2), 3)
+    assert Setting("new-kernel", "uniform").at(3, 2, 8) == RenoisingCorrector(Uniform(2), 3)
     assert Setting("new-policy").at(3, 2, 8) == Confidence(3)
     with pytest.raises(ValueError, match="'strange' needs a dial"):
         Setting("strange").at(3, 2, 8)

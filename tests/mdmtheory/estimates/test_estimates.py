@@ -98,15 +98,18 @@ def test_learning_error_of_a_perturbed_oracle_is_known(kind):
 
 def test_learning_error_weights_steps_and_positions_rightly():
     """A denoiser that errs by a known amount depending on time: Σ_k w_k L ε(t_{k−1}), in closed form."""
-    language = random_ngram(2, 4, seed=2)
+    table = torch.nn.functional.pad(random_ngram(2, 3, seed=2).first_order()[1], (0, 1, 0, 1))  # no token 3, ever
+    table[3, 0] = 1.0
+    language = NGramLanguage(table, torch.tensor([0.5, 0.25, 0.25, 0.0], dtype=torch.float64))
 
     class TimeDependent:
         vocab_size, mask_id, device = 4, 4, torch.device("cpu")
 
         def __call__(self, tokens, time=None, at=None):
             exact = language.conditionals(tokens, at=at).log_probs
-            # Mixing with a fifth outcome outside the vocabulary: KL = −log(1 − time/2) whatever the context.
-            return exact + torch.log1p(-0.5 * time)[at.nonzero()[:, 0], None]
+            # Half the noise fraction goes to the token that never occurs: KL = −log(1 − time/2) whatever the context.
+            lost = 0.5 * time[at.nonzero()[:, 0], None]
+            return torch.cat([exact[:, :3] + torch.log1p(-lost), lost.log()], 1)
 
     weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
     error = estimate_learning_error(

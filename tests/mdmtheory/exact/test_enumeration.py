@@ -20,11 +20,20 @@ from mdmtheory.denoisers import NetworkDenoiser, Oracle, PerturbedOracle
 from mdmtheory.diffusion import Absorbing
 from mdmtheory.estimates import estimate_learning_error
 from mdmtheory.exact import enumeration, path
+from mdmtheory.exact.enumeration import reveals
 from mdmtheory.exact.optimal import fixed_size_path_kl
 from mdmtheory.networks import Transformer, TransformerConfig
 from mdmtheory.samplers import sample
 from mdmtheory.samplers.kernels import Ancestral
-from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Margin, Policy, Threshold
+from mdmtheory.samplers.policies import (
+    Confidence,
+    Entropy,
+    EntropyBudget,
+    LowConfidenceRemasking,
+    Margin,
+    Policy,
+    Threshold,
+)
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FirstHitting, FixedSizes, RandomOrder, Scheme
 
 CHAIN = random_ngram(2, 3, seed=0, prune_below=0.2)
@@ -336,3 +345,18 @@ def test_what_is_never_written_is_told_from_what_underflows():
     assert math.isinf(enumeration.law(Oracle(less), 3, FixedSizes([3])).kl(language).value)
     assert math.isinf(enumeration.path_kl(Oracle(less), language, 3, RandomOrder()).value)
     assert math.isinf(enumeration.learning_error(Oracle(less), language, 3, RandomOrder()).maximum.value)
+
+
+@pytest.mark.parametrize("ties", ["left", "random"])
+@pytest.mark.parametrize("size", [1, 2])
+def test_draws_that_are_thrown_away_are_summed_alike_with_and_without_logs(size, ties, monkeypatch):
+    """A policy that ranks drawn tokens: linear products, and logarithms where one may underflow."""
+    language = random_ngram(2, 3, seed=5, prune_below=0.2)
+    policy = LowConfidenceRemasking(size, ties=ties)
+    linear = enumeration.law(Oracle(language), 3, policy)
+    monkeypatch.setattr(reveals, "SAFE", 1.0)  # nothing is safe
+    logarithmic = enumeration.law(Oracle(language), 3, policy)
+    assert float((linear.probs - logarithmic.probs).abs().max()) < 1e-14
+    rare = rarely_switching(170)
+    monkeypatch.undo()
+    assert enumeration.law(Oracle(rare), 4, policy).sequence_error_rate(rare).value == 0

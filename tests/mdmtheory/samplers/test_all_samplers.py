@@ -17,7 +17,7 @@ from mdmtheory.exact import enumeration
 from mdmtheory.networks import Transformer, TransformerConfig
 from mdmtheory.samplers import Decoding, plans, row_keys, sample
 from mdmtheory.samplers.kernels import Ancestral, Kernel, ReMDMCap, ReMDMConfidence
-from mdmtheory.samplers.policies import Confidence, EntropyBudget, Margin
+from mdmtheory.samplers.policies import Confidence, EntropyBudget, LowConfidenceRemasking, Margin
 from mdmtheory.samplers.run.compatibility import exact_denoiser
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder
 
@@ -26,7 +26,8 @@ MASKS, NOISE = Absorbing(V), Uniform(V)
 CHAIN = random_ngram(2, V, seed=0, prune_below=0.2)
 HIDDEN = random_hmm(3, V, seed=2, prune_below=0.1)
 PROMPT = torch.tensor([V, 1, V, V])
-SCHEMES, POLICIES = all_schemes(L), all_policies()
+SCHEMES = all_schemes(L)
+POLICIES = [*all_policies(), *(kind(2, ties="random") for kind in (Confidence, LowConfidenceRemasking))]
 KERNELS = [
     *all_kernels(V),
     Ancestral(MASKS, 2, end=0.2, finish="argmax"),

@@ -22,12 +22,14 @@ from mdmtheory.samplers.kernels import (
     ForwardBackward,
     Kernel,
     LeaveOneOut,
+    Overshoot,
     PredictorCorrector,
     ReMDMCap,
     ReMDMConfidence,
     ReMDMLoop,
     ReMDMRescale,
     Renoising,
+    RenoisingCorrector,
     Tweedie,
 )
 from mdmtheory.samplers.run.compatibility import exact_denoiser
@@ -167,13 +169,13 @@ def test_leaving_agrees_with_the_step(kernel):
 
 @pytest.mark.parametrize("kappa", [0.0, 0.4, 1.0])
 def test_renoising_is_remasking(kappa):
-    """Under absorbing noise κ-mixing erases with (1 − κ)(1 − α_s), and forward–backward with 1 − α_s/α_r."""
+    """Under absorbing noise κ-mixing erases with (1 − κ)(1 − α_s), and overshooting with 1 − α_s/α_r."""
     states = torch.tensor([[3, 1, 3], [0, 1, 3]])
     log_probs = Oracle(CHAIN.parent)(states)
     t, s = (torch.full((2,), value, dtype=torch.float64) for value in (0.6, 0.4))
     for kernel, sigma in [
         (Renoising(MASKS, 5, kappa), (1 - kappa) * 0.4),
-        (ForwardBackward(MASKS, 5, 1 - kappa), 1 - 0.6 / (0.6 + 0.2 * (1 - kappa))),
+        (Overshoot(MASKS, 5, 1 - kappa), 1 - 0.6 / (0.6 + 0.2 * (1 - kappa))),
     ]:
         law = kernel.step_probs(kernel.step(states, t, s), log_probs)
         cap = ReMDMCap(MASKS, 5, sigma)
@@ -181,9 +183,9 @@ def test_renoising_is_remasking(kappa):
         torch.testing.assert_close(law, other, rtol=0, atol=1e-14)
 
 
-def test_forward_backward_is_a_step_and_noise():
+def test_overshooting_is_a_step_and_noise():
     """Under uniform noise: the posterior step to r, then the transition from r to s, composed by hand."""
-    kernel = ForwardBackward(NOISE, 5, 0.5)
+    kernel = Overshoot(NOISE, 5, 0.5)
     states = torch.tensor([[0, 1, 2]])
     law = one_step(kernel, UniformOracle(CHAIN), states, 0.8, 0.6)[0]
     reached = step_by_sums(CHAIN, [0, 1, 2], 0.2, 0.5, False)
@@ -195,7 +197,7 @@ def test_forward_backward_is_a_step_and_noise():
     "kernel",
     [
         *all_kernels(V, having="for one hidden position"),
-        *(PredictorCorrector(process, 3, 0.5, correctors=2) for process in (MASKS, NOISE)),
+        *(RenoisingCorrector(process, 3, 0.5, correctors=2) for process in (MASKS, NOISE)),
     ],
     ids=repr,
 )
@@ -224,14 +226,51 @@ def test_sigma_and_levels_by_hand():
         (ReMDMCap(MASKS, 5, 0.1), (0.6, 0.4), [(0.6 - 0.9 * 0.4) / 0.6, 0.1]),
         (ReMDMCap(MASKS, 5, 0.5), (0.4, 0.2), [(0.8 - (2 / 3) * 0.6) / 0.4, 1 / 3]),
         (ReMDMRescale(MASKS, 5, 0.5), (0.4, 0.2), [(0.8 - (5 / 6) * 0.6) / 0.4, 1 / 6]),
-        (ReMDMLoop(MASKS, 5, on=0.5, off=0.25, level=0.8, scale=0.4), (0.4, 0.3), [0.1 * 0.8 / 0.2, 0.1]),
+        (ReMDMLoop(MASKS, 5, on=0.5, off=0.25, level=0.8, eta=0.1), (0.4, 0.3), [0.1 * 0.8 / 0.2, 0.1]),
         (ReMDMLoop(MASKS, 5, on=0.5, off=0.25, level=0.8), (0.9, 0.7), [(0.48 - 0.16) / 0.84, 0.0]),
         (ReMDMLoop(MASKS, 5, on=0.5, off=0.25, level=0.8), (0.2, 0.1), [(0.92 - 0.84) / 0.16, 0.0]),
-        (PredictorCorrector(MASKS, 5, 0.7), (0.4, 0.4), [0.3 * 0.6, 0.3 * 0.4]),
-        (PredictorCorrector(MASKS, 5, 0.7), (0.4, 0.2), [0.5, 0.0]),
+        (RenoisingCorrector(MASKS, 5, 0.7), (0.4, 0.4), [0.3 * 0.6, 0.3 * 0.4]),
+        (RenoisingCorrector(MASKS, 5, 0.7), (0.4, 0.2), [0.5, 0.0]),
     ]:
         t, s = (torch.tensor([time], dtype=torch.float64) for time in times)
         assert kernel.leave_probs(kernel.step(tokens, t, s))[0].tolist() == pytest.approx(expected, abs=1e-12), kernel
+
+
+def test_published_rates():
+    """The steps of ReMDM's diffusion.py (commit f830d65), its variables and all, with linear noise.
+
+    Its last step, to a time of 1e−5 and then an argmax, is left out; ours goes to time 0.
+    """
+    tokens, steps = torch.tensor([[3, 0]]), 8
+
+    def found(kernel, t, s):
+        t, s = (torch.tensor([time], dtype=torch.float64) for time in (t, s))
+        return kernel.leave_probs(kernel.step(tokens, t, s))[0].tolist()
+
+    for k in range(steps - 1):
+        t, s = 1 - k / steps, 1 - (k + 1) / steps
+        alpha_t, alpha_s = 1 - t, 1 - s
+        sigma = (alpha_s - alpha_t) / alpha_t if alpha_t > 0 else 1
+        expected = [(alpha_s - (1 - sigma) * alpha_t) / (1 - alpha_t), sigma]
+        assert found(ForwardBackward(MASKS, steps), t, s) == pytest.approx(expected, abs=1e-12)
+        on, off, alpha_on, eta = 0.55, 0.05, 0.9, 0.02
+        if on >= s > off and t <= on:
+            expected = [(alpha_on - (1 - eta) * alpha_on) / (1 - alpha_on), eta]
+            assert found(ReMDMLoop(MASKS, steps), t, s) == pytest.approx(expected, abs=1e-12)
+    timestep, grid = 1.0, []
+    while timestep > 1 / steps:
+        at = 10 * timestep**0.25 * (1 - timestep) ** 0.25 + 1
+        bt = at - 1
+        dt = 1 / steps if timestep == 1 else min(1 / steps, 1 / (at / timestep + bt / (1 - timestep)))
+        alpha_t, alpha_s = 1 - timestep, 1 - (timestep - dt)
+        erased = 0.0 if timestep == 1 else bt * (alpha_s / alpha_t - 1)
+        expected = [at * (alpha_s - alpha_t) / (1 - alpha_t), erased]
+        assert found(PredictorCorrector(MASKS, steps), timestep, timestep - dt) == pytest.approx(expected, abs=1e-12)
+        grid.append(timestep)
+        timestep -= dt
+    assert PredictorCorrector(MASKS, steps).times.tolist() == pytest.approx([*grid, timestep, 0.0])
+    assert len(grid) > 2 * steps
+    assert PredictorCorrector(MASKS, 4, scale=0.0).times.tolist() == pytest.approx([1, 0.75, 0.5, 0.25, 0])
 
 
 def test_confidence_erases_the_doubtful():
@@ -251,7 +290,7 @@ def test_grids():
     assert Ancestral(MASKS, 4).times.tolist() == pytest.approx([1, 0.75, 0.5, 0.25, 0])
     assert Ancestral(MASKS, 2, end=0.2).times.tolist() == pytest.approx([1, 0.6, 0.2, 0])
     assert Ancestral(MASKS, 2, start=0.5).times.tolist() == pytest.approx([0.5, 0.25, 0])
-    assert PredictorCorrector(MASKS, 2, correctors=2).times.tolist() == pytest.approx([1, 0.5, 0.5, 0.5, 0])
+    assert RenoisingCorrector(MASKS, 2, correctors=2).times.tolist() == pytest.approx([1, 0.5, 0.5, 0.5, 0])
 
 
 def test_argmax_finish():
@@ -292,9 +331,13 @@ class Forgetful(Kernel):
         (lambda: ReMDMRescale(MASKS, 3, -0.1), "scale"),
         (lambda: ReMDMLoop(MASKS, 3, on=0.1, off=0.2), "on and off"),
         (lambda: ReMDMLoop(MASKS, 3, schedule=Cosine()), "schedule"),
+        (lambda: ReMDMLoop(MASKS, 3, eta=0.2), "eta"),
+        (lambda: PredictorCorrector(MASKS, 3, schedule=Cosine()), "schedule"),
+        (lambda: PredictorCorrector(MASKS, 3, scale=-1.0), "scale"),
+        (lambda: ForwardBackward(NOISE, 3), "nothing to remask"),
         (lambda: Renoising(MASKS, 3, 2.0), "kappa"),
-        (lambda: PredictorCorrector(MASKS, 3, correctors=0), "correctors"),
-        (lambda: ForwardBackward(MASKS, 3, -1.0), "overshoot"),
+        (lambda: RenoisingCorrector(MASKS, 3, correctors=0), "correctors"),
+        (lambda: Overshoot(MASKS, 3, -1.0), "overshoot"),
         (lambda: enumeration.law(Oracle(CHAIN), L, Ancestral(Absorbing(5), 3)), "writes 3 tokens"),
         (lambda: enumeration.law(Oracle(CHAIN), L, Forgetful(MASKS, 3)), "leaves holes"),
         (lambda: sample(Oracle(CHAIN), Forgetful(MASKS, 3), batch=2, length=2), "leaves holes"),
