@@ -124,8 +124,8 @@ FAULTS: list[Fault] = [
     Fault(
         "the end of a run that is behind follows its clock to the step",
         "mdmtheory/training/pace.py",
-        "step + coarse(int((self.limit - seconds) / per_step))",
-        "step + int((self.limit - seconds) / per_step)",
+        "min(step + coarse(int((self.limit - seconds) / per_step)), self.total_steps)",
+        "min(step + int((self.limit - seconds) / per_step), self.total_steps)",
         f"{HERE}test_pace.py::test_close_clocks_decide_alike",
     ),
     Fault(
