@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 PATIENCE = 0.25
 """Share of the time limit that is spent before steps are judged: the first ones say little of the rest."""
+SLACK = 0.25
+"""Share of the time limit that must be left over before an end that was moved is moved back."""
 DIGITS = 3
 """Binary digits of the numbers of steps at which and by which an end is moved."""
 
 
 class Cut(NamedTuple):
-    """An earlier end that the time limit gave a run.
+    """An earlier end that the time limit gave a run, or a later one than that after all.
 
     Attributes:
         step: Steps done when it was decided.
@@ -27,7 +29,8 @@ class Pace:
 
     The clock is asked at steps 1, 2, … 8, 10, 12, 14, 16, 20, … alone. If the steps that are left would take more
     time than is left, their number is cut to what fits, rounded down to three binary digits, and what is left of the
-    learning rate's fall is spread over them. So runs that the limit does not cut are the same to the last bit, and
+    learning rate's fall is spread over them. If steps then prove faster, the end moves back, but never beyond that of
+    the settings. So runs that the limit does not cut are the same to the last bit, and
     cuts are few, coarse and on record.
 
     Args:
@@ -56,7 +59,7 @@ class Pace:
         return done + (1 - done) * (step - begin) / (end - begin) if end > begin else 1.0
 
     def review(self, step: int, seconds: float) -> None:
-        """Look at the clock before a step and cut the run if it is behind.
+        """Look at the clock before a step and move the end if the run is behind.
 
         Args:
             step: Steps done.
@@ -76,8 +79,10 @@ class Pace:
             return
         since, then = self._begun
         per_step = (seconds - then) / (step - since)
-        if seconds + (self.end - step) * per_step > self.limit:
-            self.cuts += (Cut(step, step + coarse(int((self.limit - seconds) / per_step))),)
+        needed = seconds + (self.end - step) * per_step
+        fits = min(step + coarse(int((self.limit - seconds) / per_step)), self.total_steps)
+        if needed > self.limit or (needed < (1 - SLACK) * self.limit and fits > self.end):
+            self.cuts += (Cut(step, fits),)
 
 
 def coarse(number: int) -> int:

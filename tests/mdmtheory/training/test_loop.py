@@ -14,6 +14,7 @@ from languages import language_from, random_hmm
 from mdmtheory.networks import CausalLanguageModel, MaskedNetwork
 from mdmtheory.training import AR, MDM, SEDD, Corpus, Objective, train
 from mdmtheory.training.checkpoints import FILE_NAME
+from mdmtheory.training.size import check_step
 
 UNIFORM_NOISE = {"objective": SEDD(noise="uniform", parametrisation="leave-one-out", schedule="geometric")}
 
@@ -179,7 +180,10 @@ def test_a_language_may_be_named() -> None:
         (("2-grm", 8, SHORT), "unknown language '2-grm'"),
         ((LANGUAGE, "8", SHORT), "length must be a whole number"),
         ((LANGUAGE, 8, {"steps": 3}), "config must be a TrainingConfig"),
-        ((LANGUAGE, 8, SHORT.changed(batch_size=10**9)), r"batch_size=1000000000 .* GiB .*; batch_size=\d+ may fit"),
+        (
+            (LANGUAGE, 8, SHORT.changed(batch_size=10**14)),
+            r"batch_size=100000000000000 .* GiB .*; batch_size=\d+ may fit",
+        ),
         ((LANGUAGE, 8, SHORT.changed(held_out=10**15)), r"held_out=1000000000000000 .* GiB .*; held_out=\d+ would fit"),
         ((LANGUAGE, 8, SHORT.changed(corpus=Corpus(10**15))), r"corpus\.num_sequences=1000000000000000 .* GiB"),
         ((LANGUAGE, 10**13, SHORT), r"held_out=64 of length 10000000000000 needs .* GiB"),
@@ -188,6 +192,13 @@ def test_a_language_may_be_named() -> None:
 def test_slips_are_named_before_any_work(arguments: tuple, culprit: str) -> None:
     with pytest.raises(ValueError, match=culprit):
         train(*arguments)
+
+
+def test_a_batch_of_a_thousand_million_rows_is_refused() -> None:
+    config = SHORT.changed(batch_size=10**9)
+    with pytest.raises(ValueError, match=r"a step of batch_size=1000000000 and length 8 needs .* GiB"):
+        check_step(config, config.transformer(4), 8, "cpu", world=1)
+    check_step(SHORT, SHORT.transformer(4), 8, "cpu", world=1)
 
 
 def test_an_unknown_optimum_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,26 @@ def test_a_slow_first_step_moves_nothing() -> None:
     assert simulated(1000, 10.0, per_step=0.0045, first=5.0)[0].cuts == ()
 
 
+def test_an_end_that_was_moved_too_far_is_moved_back() -> None:
+    """Twenty slow steps, and fast ones after them: most of the time is used, and no more than that."""
+    pace, step, seconds = Pace(10**6, 10.0), 0, 0.0
+    while True:
+        pace.review(step, seconds)
+        if step >= pace.end:
+            break
+        seconds += 0.2 if step < 20 else 0.01
+        step += 1
+    assert 7 < seconds < 10
+    assert len(pace.cuts) < 8
+    parts = [pace.part(done) for done in range(step + 1)]
+    assert parts == sorted(parts)
+    assert parts[-1] == pytest.approx(1)
+    pace = Pace(30, 10.0, (Cut(1, 10),))
+    for step in range(9):
+        pace.review(step, 3 + 0.01 * step)
+    assert pace.end == 30  # never beyond what was asked for
+
+
 def test_close_clocks_decide_alike() -> None:
     """What is moved is moved in eighths and quarters: clocks a few per cent apart mostly give one end."""
     ends = {simulated(10**6, 10.0, 0.01 * (1 + share / 100))[0].cuts for share in range(1, 5)}
