@@ -109,6 +109,25 @@ def language_from(specification: str) -> Language:
     return with_end(language, stop={";": stop} if kind == "arithmetic" else stop, name=specification)
 
 
+def as_language(language: Language | str, *, name: str = "language") -> Language:
+    """A language as it is, or from its specification.
+
+    Args:
+        language: A language, or a specification such as "2-gram".
+        name: What the caller calls it.
+
+    Raises:
+        ValueError: Neither, or a specification that is none.
+    """
+    if isinstance(language, str):
+        return language_from(language)
+    if not isinstance(language, Language):
+        raise ValueError(
+            f"{name} must be a Language, or a specification such as '2-gram' or 'hmm:states=8', got {language!r}"
+        )
+    return language
+
+
 def _ngram(name: str, *, order: int, vocab: int, seed: int, prune: float, concentration: float) -> NGramLanguage:
     return random_ngram(order, vocab, seed=seed, prune_below=prune, concentration=concentration, name=name)
 
