@@ -14,7 +14,7 @@ from languages.inference.noisy_tokens import noisy_log_law
 from languages.inference.state_chain import DenseChain, StateChain
 from languages.language import Language
 from languages.ngram import NGramLanguage
-from languages.specification import as_language
+from languages.specification import language_from
 from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.traits import Noise
 from mdmtheory.diffusion.processes import Uniform
@@ -44,7 +44,7 @@ class UniformOracle(LanguageDenoiser):
         Raises:
             ValueError: A language that is no hidden chain.
         """
-        language = as_language(language)
+        language = language_from(language) if isinstance(language, str) else language
         self._chain = _chain_of(language)
         self._fallback = None if language.parent is None else type(self)(language.parent, leave_one_out=leave_one_out)
         self.language, self.leave_one_out = language, leave_one_out
