@@ -165,6 +165,25 @@ def language_from(specification: str) -> Language:
     return LanguageSpec.parse(specification).build()
 
 
+def as_language(language: Language | str, *, name: str = "language") -> Language:
+    """A language as it is, or from its specification.
+
+    Args:
+        language: A language, or a specification such as "2-gram".
+        name: What the caller calls it.
+
+    Raises:
+        ValueError: Neither, or a specification that is none.
+    """
+    if isinstance(language, str):
+        return language_from(language)
+    if not isinstance(language, Language):
+        raise ValueError(
+            f"{name} must be a Language, or a specification such as '2-gram' or 'hmm:states=8', got {language!r}"
+        )
+    return language
+
+
 def _kind_of(name: str) -> str:
     return "N-gram" if re.fullmatch(r"\d+-gram", name) else name
 

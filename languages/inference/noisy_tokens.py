@@ -11,6 +11,7 @@ always an exact zero of the language.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -21,7 +22,9 @@ from languages.inference.forward_backward.batched import chunk_entries, log_step
 from languages.inference.state_chain import StateChain
 
 FLOOR = 1e-140
-"""Rescaled weights above this are exact, and so are products of two of them."""
+"""Rescaled weights above this are exact, and so are their products with each other and with factors above `RAREST`."""
+RAREST = 1e-160
+"""The smallest probability of a chain or of a noisy token with which linear weights are multiplied."""
 
 
 def noisy_log_law(
@@ -56,7 +59,8 @@ def _linear(
 ) -> tuple[Float[Tensor, "B L V"], Bool[Tensor, " B"]]:
     """Leave-one-out log-laws, and the rows in which a weight may have been lost."""
     length = tokens.shape[1]
-    doubtful = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+    rarest = min(chain.log_start, chain.log_edge, chain.log_emission)
+    doubtful = torch.full(tokens.shape[:1], rarest < math.log(RAREST), device=tokens.device)
 
     def scaled(weight: Tensor) -> Tensor:
         nonlocal doubtful
@@ -65,18 +69,20 @@ def _linear(
         doubtful |= ((weight > 0) & (weight < FLOOR)).any(1)
         return weight
 
+    # Every product of two factors is scaled before a third one comes: the floor says nothing of three.
     evidence = _evidence(chain, tokens, keep)
+    doubtful |= ((evidence > 0) & (evidence < RAREST)).any(2).any(0)
     state = scaled(chain.first(torch.zeros_like(tokens[:, 0])))
     past = [state]
     for i in range(length - 1):
-        state = scaled(chain.predict(state * evidence[i]))
+        state = scaled(chain.predict(scaled(state * evidence[i])))
         past.append(state)
     law = torch.empty(*tokens.shape, chain.vocab_size, dtype=torch.float64, device=tokens.device)
     future = torch.ones_like(state)
     for i in reversed(range(length)):
-        law[:, i] = normalised_log(chain.token_law(past[i] * future))
+        law[:, i] = normalised_log(chain.token_law(scaled(past[i] * future)))
         if i:
-            future = scaled(chain.retrodict(future * evidence[i]))
+            future = scaled(chain.retrodict(scaled(future * evidence[i])))
     return law, doubtful
 
 

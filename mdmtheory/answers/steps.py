@@ -12,6 +12,7 @@ import torch
 from languages import Estimate, Language
 from languages.checks import check_count
 from languages.information import SampledInformationCurve, estimate_information_curve
+from languages.specification import as_language
 from mdmtheory.answers.step_search import fewest_steps, forecast
 from mdmtheory.denoisers import Oracle
 from mdmtheory.diffusion.schedules import Schedule, schedule_from, uniform_reveal
@@ -65,7 +66,7 @@ class StepsNeeded:
 
 
 def steps_needed(
-    language: Language,
+    language: Language | str,
     length: int,
     *,
     ter_increase: float | None = None,
@@ -82,7 +83,7 @@ def steps_needed(
     promised is what is checked: met at `steps`, missed at `steps` − 1. It falls about as 1/N, which the search follows.
 
     Args:
-        language: Any language.
+        language: Any language, or its specification, such as "2-gram".
         length: L ≥ 1.
         ter_increase: Target for TER(p)/TER(q) − 1, such as 0.01. Give this or `ser`.
         ser: Target for the sequence error rate.
@@ -100,6 +101,7 @@ def steps_needed(
         ValueError: Two targets or none, a target out of range; or one that is unreachable: by any finite number of
             steps (zero error on a language whose tokens depend on each other), or by `most_steps`.
     """
+    language = as_language(language)
     length, most_steps = check_count("length", length), check_count("most_steps", most_steps)
     metric, target = _target(ter_increase, ser)
     if metric == "ser" and law not in (None, "marginal"):

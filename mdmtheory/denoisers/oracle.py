@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from languages.language import Language
+from languages.specification import as_language
 from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.traits import Noise
 
@@ -21,14 +22,14 @@ class Oracle(LanguageDenoiser):
     `reset`, `dead_queries` were such.
 
     Attributes:
-        language: The language.
+        language: The language; it may be given by its specification, such as "2-gram".
     """
 
     noise: ClassVar[Noise] = "absorbing"
     reads_time: ClassVar[bool] = False
 
-    def __init__(self, language: Language):
-        self.language = language
+    def __init__(self, language: Language | str):
+        self.language = as_language(language)
         self._tally: Tensor
         self.reset()
 

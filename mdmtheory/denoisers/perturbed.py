@@ -42,7 +42,7 @@ class PerturbedOracle(Oracle):
         ValueError: ε is negative, infinite or NaN, or the kind is unknown.
     """
 
-    def __init__(self, language: Language, epsilon: float, *, kind: Kind = "leak"):
+    def __init__(self, language: Language | str, epsilon: float, *, kind: Kind = "leak"):
         self.epsilon = check_fraction("epsilon", epsilon, high=sys.float_info.max)
         if kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {', '.join(map(repr, get_args(Kind)))}, got {kind!r}")

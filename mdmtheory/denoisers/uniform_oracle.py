@@ -14,6 +14,7 @@ from languages.inference.noisy_tokens import noisy_log_law
 from languages.inference.state_chain import DenseChain, StateChain
 from languages.language import Language
 from languages.ngram import NGramLanguage
+from languages.specification import language_from
 from mdmtheory.denoisers.of_language import LanguageDenoiser
 from mdmtheory.denoisers.traits import Noise
 from mdmtheory.diffusion.processes import Uniform
@@ -37,12 +38,13 @@ class UniformOracle(LanguageDenoiser):
     noise: ClassVar[Noise] = "uniform"
     takes_given: ClassVar[bool] = True  # samplers tell it which tokens are given
 
-    def __init__(self, language: Language, *, leave_one_out: bool = False) -> None:
-        """Wrap a language.
+    def __init__(self, language: Language | str, *, leave_one_out: bool = False) -> None:
+        """Wrap a language, or that of a specification.
 
         Raises:
             ValueError: A language that is no hidden chain.
         """
+        language = language_from(language) if isinstance(language, str) else language
         self._chain = _chain_of(language)
         self._fallback = None if language.parent is None else type(self)(language.parent, leave_one_out=leave_one_out)
         self.language, self.leave_one_out = language, leave_one_out

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from languages import Language
 from languages.estimate import Estimate
+from mdmtheory.samplers.samples import Samples, tokens_of
 
 
-def estimate_generative_log_ter(language: Language, tokens: Int[Tensor, "B L"]) -> Estimate:
+def estimate_generative_log_ter(language: Language, tokens: Int[Tensor, "B L"] | Samples) -> Estimate:
     """Log of the generative TER, E_{x~p}[−log q°(x)/L] in nats a token, with a 95 % interval.
 
     q° is the unpruned parent where there is one: on a pruned language the quantity is infinite as soon as SER > 0.
@@ -18,11 +19,12 @@ def estimate_generative_log_ter(language: Language, tokens: Int[Tensor, "B L"]) 
 
     Args:
         language: The true law q.
-        tokens: (B, L) independent samples of p.
+        tokens: (B, L) independent samples of p, or what a sampler returned.
 
     Returns:
         The estimate; infinite, with an infinite interval, where a sample is impossible under q° too.
     """
+    tokens = tokens_of(tokens)
     judge = language.parent if language.parent is not None else language
     surprise = -judge.log_prob(tokens) / tokens.shape[1]
     if bool(torch.isinf(surprise).any()):

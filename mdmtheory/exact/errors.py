@@ -31,6 +31,7 @@ from typing import Literal
 
 from languages import Estimate, Language
 from languages.checks import check_count
+from languages.specification import as_language
 from mdmtheory.denoisers import Denoiser
 from mdmtheory.exact import enumeration
 from mdmtheory.exact.methods import Question, first_answer
@@ -54,7 +55,7 @@ LAWS: Mapping[str, tuple[str, ...]] = {
 
 
 def error(
-    language: Language,
+    language: Language | str,
     length: int,
     sampler: Scheme | Policy | Kernel | Plan,
     metric: Metric = "ser",
@@ -65,7 +66,7 @@ def error(
     """Error of a sampler against the truth, exact where any method here is; the answer names law and method.
 
     Args:
-        language: The truth q.
+        language: The truth q, or its specification, such as "2-gram".
         length: L ≥ 1.
         sampler: A scheme, a policy or a kernel, such as `Bernoulli.uniform(64)`. A plan that generates all positions
             stands for the scheme that drew it.
@@ -84,7 +85,7 @@ def error(
         ValueError: No method serves the question: the reasons of each, and the estimator that does. An unknown metric,
             or a law that the metric does not have.
     """
-    length = check_count("length", length)
+    language, length = as_language(language), check_count("length", length)
     if metric not in LAWS:
         raise ValueError(f"metric must be one of {', '.join(LAWS)}; got {metric!r}")
     law = law or "marginal"

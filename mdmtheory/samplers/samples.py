@@ -24,3 +24,8 @@ class Samples:
         batch, length = self.tokens.shape
         mean = float(self.network_calls.double().mean()) if batch else 0.0
         return f"Samples(batch={batch}, length={length}, mean network_calls={mean:.1f})"
+
+
+def tokens_of(samples: Int[Tensor, "B L"] | Samples) -> Int[Tensor, "B L"]:
+    """The sequences of samples, or the sequences themselves."""
+    return samples.tokens if isinstance(samples, Samples) else samples

@@ -14,7 +14,7 @@ from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.information import position_information
 from languages.language import Language
-from languages.specification import language_from
+from languages.specification import as_language
 from mdmtheory.networks.config import TransformerConfig
 from mdmtheory.training import checkpoints
 from mdmtheory.training.config import TrainingConfig
@@ -61,10 +61,7 @@ def train(
             size that the processes cannot share, or sizes that do not fit in memory; before any training.
         FloatingPointError: The loss is no longer finite.
     """
-    if isinstance(language, str):
-        language = language_from(language)
-    if not isinstance(language, Language):
-        raise ValueError(f"language must be a Language or a specification such as '2-gram', got {language!r}")
+    language = as_language(language)
     if not isinstance(config, TrainingConfig):
         raise ValueError(f"config must be a TrainingConfig, such as TrainingConfig(steps=300), got {config!r}")
     length = check_count("length", length)

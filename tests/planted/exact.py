@@ -70,4 +70,12 @@ FAULTS: list[Fault] = [
         "        if depth:\n",
         f"{TEST_ONE_ROUND}::test_full_support_at_any_length",
     ),
+    Fault(
+        "three rare factors are multiplied before the floor is held against them",
+        "languages/inference/noisy_tokens.py",
+        "doubtful |= ((evidence > 0) & (evidence < RAREST)).any(2).any(0)",
+        "doubtful |= (evidence < 0).any(2).any(0)",
+        "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_what_three_rare_factors_leave "
+        "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_rare_factors_against_exact_arithmetic",
+    ),
 ]

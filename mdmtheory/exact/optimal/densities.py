@@ -48,6 +48,11 @@ def density_reveal(density: Curve, steps: int, *, resolution: int = FINE_INTERVA
 
 def curve_values(name: str, function: Curve, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The curve at points of [0, 1], one finite number each."""
+    if not callable(function):
+        raise ValueError(
+            f"{name} must be a function of the revealed fraction, such as information_curve(language, length).mean, "
+            f"got {function!r}"
+        )
     values = np.asarray(function(points), dtype=np.float64)
     if values.shape != points.shape or not np.isfinite(values).all():
         raise ValueError(f"{name} must give one finite number for each t in [0, 1]")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.small_languages import random_language
 
-from languages import NGramLanguage, language_from, random_hmm, random_ngram
+from languages import HMMLanguage, NGramLanguage, language_from, random_hmm, random_ngram
 from languages.inference import noisy_tokens
 from mdmtheory.denoisers import Denoiser, Oracle, UniformOracle
 from mdmtheory.diffusion.processes import Uniform
@@ -164,3 +167,50 @@ LANGUAGE = random_ngram(2, 3, seed=0)
 def test_bad_input(call, culprit):
     with pytest.raises(ValueError, match=culprit):
         call()
+
+
+def test_what_three_rare_factors_leave():
+    """A start, a state and a token of probability 1e−30, 1 and 1e−300: the only way to see token 2."""
+    language = HMMLanguage(
+        torch.tensor([1 - 1e-30, 1e-30, 0], dtype=torch.float64),
+        torch.tensor([[1, 0, 0], [0, 0, 1], [0, 0, 1]], dtype=torch.float64),
+        torch.tensor([[1, 0, 0], [1 - 1e-300, 0, 1e-300], [0, 1, 0]], dtype=torch.float64),
+    )
+    tokens, given = torch.tensor([[2, 3]]), torch.tensor([[True, False]])
+    said = UniformOracle(language)(tokens, torch.tensor([0.5], dtype=torch.float64), given=given)
+    assert said[0, 1].exp().tolist() == [0, 1, 0]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), length=st.integers(1, 4), leave_one_out=st.booleans())
+def test_rare_factors_against_exact_arithmetic(seed, length, leave_one_out):
+    """Factors of 1e−100 to 1e−300 anywhere, zeros too, all tokens clean or unseen: fractions decide."""
+    rng = np.random.default_rng(seed)
+
+    def rows(*shape):
+        table = np.where(rng.random(shape) < 0.5, 10.0 ** -rng.integers(100, 300, shape), rng.random(shape))
+        table[rng.random(shape) < 0.25] = 0.0
+        table[..., -1] = 0.0
+        table[..., -1] = np.maximum(1 - table.sum(-1), 0.25)
+        return torch.as_tensor(table / table.sum(-1, keepdims=True))
+
+    language = HMMLanguage(rows(3), rows(3, 3), rows(3, 2))
+    exact = [[Fraction(x) for x in row] for row in language.transition.tolist()]
+    emits = [[Fraction(x) for x in row] for row in language.emission.tolist()]
+    row = [int(token) for token in rng.integers(0, 3, length)]
+    joint: dict[tuple[int, ...], Fraction] = {}
+    for word in itertools.product(range(2), repeat=length):
+        state = [Fraction(x) * emits[s][word[0]] for s, x in enumerate(language.initial.tolist())]
+        for token in word[1:]:
+            state = [sum(state[r] * exact[r][s] for r in range(3)) * emits[s][token] for s in range(3)]
+        joint[word] = sum(state, Fraction(0))
+    oracle = UniformOracle(language, leave_one_out=leave_one_out)
+    tokens = torch.tensor([row])
+    said = oracle(tokens, torch.tensor([0.5], dtype=torch.float64), given=tokens < 2)[0]
+    for i in range(length):
+        told = [j for j in range(length) if row[j] < 2 and not (leave_one_out and j == i)]
+        law = [sum(p for w, p in joint.items() if w[i] == v and all(w[j] == row[j] for j in told)) for v in range(2)]
+        if sum(law) == 0:
+            continue  # the convention for what is impossible
+        wanted = [float(p / sum(law)) for p in law]
+        assert said[i].exp().tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-300)

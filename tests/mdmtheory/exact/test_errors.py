@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.small_languages import random_language, random_reveal, random_sizes
 
-from languages import copy_pairs, random_hmm, random_ngram
+from languages import copy_pairs, language_from, random_hmm, random_ngram
 from languages.constructions import parity_blocks
 from mdmtheory import exact
 from mdmtheory.denoisers import Oracle, PerturbedOracle, UniformOracle
 from mdmtheory.diffusion.processes import Absorbing, Uniform
-from mdmtheory.exact import enumeration, methods
+from mdmtheory.estimates import estimate_generative_log_ter, estimate_sequence_error_rate
+from mdmtheory.exact import enumeration, methods, optimal
 from mdmtheory.exact.errors import LAWS
-from mdmtheory.samplers import plans
+from mdmtheory.samplers import plans, sample
 from mdmtheory.samplers.kernels import Ancestral, LeaveOneOut
 from mdmtheory.samplers.policies import Confidence, Threshold
 from mdmtheory.samplers.schemes import Bernoulli, Bisection, Blocks, FixedSizes, RandomOrder
@@ -202,3 +203,28 @@ def test_a_law_that_the_metric_does_not_have():
         exact.error(CHAIN, 4, Bernoulli.uniform(2), "ser", law="path")
     with pytest.raises(ValueError, match="law of 'kl' must be marginal or path; got 'generative'"):
         exact.error(CHAIN, 4, Bernoulli.uniform(2), "kl", law="generative")
+
+
+def test_a_specification_stands_for_its_language():
+    found = exact.error("2-gram:vocab=3,prune=0.2", 8, Bernoulli.uniform(2))
+    assert found == exact.error(language_from("2-gram:vocab=3,prune=0.2"), 8, Bernoulli.uniform(2))
+    with pytest.raises(ValueError, match=r"language must be a Language, or a specification such as '2-gram'.*got 3"):
+        exact.error(3, 8, Bernoulli.uniform(2))
+    with pytest.raises(ValueError, match="unknown language 'bigram'"):
+        exact.error("bigram", 8, Bernoulli.uniform(2))
+    for oracle in (Oracle("2-gram"), PerturbedOracle("2-gram", 0.1), UniformOracle("2-gram")):
+        assert oracle.language.name == "2-gram"
+    with pytest.raises(ValueError, match="language must be a Language"):
+        Oracle(Bernoulli.uniform(2))
+
+
+def test_samples_stand_for_their_tokens():
+    samples = sample(Oracle(CHAIN), Bernoulli.uniform(2), batch=8, length=4, generator=torch.Generator().manual_seed(0))
+    for estimate in (estimate_sequence_error_rate, estimate_generative_log_ter):
+        assert estimate(CHAIN, samples) == estimate(CHAIN, samples.tokens)
+
+
+@pytest.mark.parametrize("curve", ["h", 3.0, torch.zeros(4)])
+def test_a_curve_is_a_function(curve):
+    with pytest.raises(ValueError, match="h must be a function of the revealed fraction, such as information_curve"):
+        optimal.best_reveal(curve, 4)
