@@ -156,7 +156,10 @@ def _plain(value: object) -> Tensor:
     if isinstance(value, Sequence) and any(isinstance(part, Tensor) for part in value):
         return torch.stack([_plain(part) for part in value])
     array = np.asarray(value)
-    return torch.as_tensor(array if array.flags.writeable else array.copy())
+    # What torch cannot share: read-only memory, views that run backwards, the other order of bytes.
+    if not array.flags.writeable or min(array.strides, default=0) < 0 or not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return torch.as_tensor(array)
 
 
 def _first(wrong: Tensor) -> tuple[int, ...]:

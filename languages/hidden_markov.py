@@ -13,6 +13,7 @@ from torch import Tensor
 from languages.automata.markov_chain import MarkovChain
 from languages.automata.support import SupportAutomaton
 from languages.automata.support_of import SUBSET_LIMIT, support_of_hidden_states
+from languages.budget import check_budget
 from languages.checks import check_count, check_distributions, check_precision, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.estimate import Estimate
@@ -23,6 +24,9 @@ from languages.inference.state_chain import DenseChain, StateChain
 from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
 from languages.pruning import check_threshold, prune_rows
+
+MOST_ENTRIES, BYTES_AN_ENTRY = 2.0**28, 40.0
+"""Entries of the tables that constructions build (2 GiB), and what one takes on the way."""
 
 
 class HMMLanguage(Language):
@@ -227,6 +231,22 @@ class HMMLanguage(Language):
             f"{type(self).__name__}({self.name}: {self.num_states} states, vocab_size={self.vocab_size}, "
             f"{share:.0%} zeros{pruned})"
         )
+
+
+def check_hidden_tables(what: str, instead: str, num_states: int, vocab_size: int) -> None:
+    """Refuse tables of a hidden Markov model that take too long to build, or do not fit in memory.
+
+    Args:
+        what: The language and the arguments that make it large.
+        instead: What would do.
+        num_states: S.
+        vocab_size: V.
+
+    Raises:
+        ValueError: They are too large.
+    """
+    entries = float(num_states) * (num_states + vocab_size)
+    check_budget(what, instead, operations=entries, most=MOST_ENTRIES, memory=BYTES_AN_ENTRY * entries)
 
 
 def _prune(table: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C"]:

@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from languages.budget import check_budget, largest
 from languages.checks import check_count, check_fraction
-from languages.hidden_markov import HMMLanguage
+from languages.hidden_markov import HMMLanguage, check_hidden_tables
 from languages.ngram import NGramLanguage
 from languages.pruning import check_threshold
 
-DENSE_LIMIT = 1 << 26
-"""Largest number of probabilities that a random n-gram is drawn with (512 MiB)."""
+DENSE_LIMIT = 1 << 24
+"""Largest number of probabilities that a random n-gram is drawn with: half a minute and two GB."""
 
 
 def random_ngram(
@@ -41,11 +42,13 @@ def random_ngram(
     """
     order, vocab_size = check_count("order", order), check_count("vocab_size", vocab_size)
     check_threshold(prune_below)
-    if vocab_size**order > DENSE_LIMIT:
-        raise ValueError(
-            f"order={order} over vocab_size={vocab_size} has {vocab_size**order} probabilities; at most {DENSE_LIMIT} "
-            "are drawn, use a lower order or a smaller vocabulary"
-        )
+    check_budget(
+        f"a random n-gram of order={order} over vocab_size={vocab_size}",
+        f"take a lower order, or vocab_size up to {largest(lambda v: v**order <= DENSE_LIMIT, vocab_size)}",
+        operations=float(vocab_size**order),
+        most=DENSE_LIMIT,
+        memory=120.0 * vocab_size**order,
+    )
     rng = np.random.default_rng(check_count("seed", seed, least=0))
     table = _dirichlet(rng, vocab_size ** (order - 1), vocab_size, concentration)
     language = NGramLanguage(table.reshape((vocab_size,) * order), name=name)
@@ -73,6 +76,12 @@ def random_hmm(
     """
     states, vocab_size = check_count("num_states", num_states), check_count("vocab_size", vocab_size)
     check_threshold(prune_below)
+    check_hidden_tables(
+        f"a random hidden Markov model of num_states={states} over vocab_size={vocab_size}",
+        "take fewer of one or the other",
+        states,
+        vocab_size,
+    )
     rng = np.random.default_rng(check_count("seed", seed, least=0))
     initial = _dirichlet(rng, 1, states, concentration)[0]
     transition = _dirichlet(rng, states, states, concentration)

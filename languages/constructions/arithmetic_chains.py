@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from languages.budget import largest as largest_affordable
 from languages.checks import check_count, check_tokens
 from languages.closed_forms import ClosedForms
 from languages.constructions.block_forms import BlockForms
-from languages.constructions.trellis import Section, blocks_from_trellis
+from languages.constructions.trellis import STATE_LIMIT, Section, blocks_from_trellis
 from languages.hidden_markov import HMMLanguage
 
 SIGNS = "+-=;"
@@ -92,9 +93,15 @@ def arithmetic_chains(operands: int, largest: int, *, name: str | None = None) -
         name: What tables and legends call it.
 
     Raises:
-        ValueError: Too many hidden states, about 2(n − 1)·M².
+        ValueError: Too many hidden states, about ¾·(n − 1)·M².
     """
     n, top = check_count("operands", operands), check_count("largest", largest)
+    if count_states(n, top) > STATE_LIMIT:
+        fitting = largest_affordable(lambda m: count_states(n, m) <= STATE_LIMIT, top)
+        raise ValueError(
+            f"operands={n}, largest={top} take {count_states(n, top):.2g} hidden states, more than {STATE_LIMIT}; take "
+            + (f"largest up to {fitting}, or fewer operands" if fitting else "fewer operands")
+        )
     plus, minus, equals, stop = range(top + 1, top + 5)
     numbers = range(top + 1)
     # Nodes: the running value r; behind an operator, 2r for + and 2r + 1 for −.
@@ -116,3 +123,9 @@ def arithmetic_chains(operands: int, largest: int, *, name: str | None = None) -
     )
     assert isinstance(language, ArithmeticLanguage)
     return language
+
+
+def count_states(operands: int, largest: int) -> int:
+    """How many hidden states chains take: three for each value at an operator, and a pair (value, operand) each."""
+    pairs = (3 * largest**2 + 4 * largest + largest % 2) // 4  # Σ max(r, M − r) over the values r
+    return (operands - 1) * (pairs + 3 * (largest + 1)) + 3 * largest + 4

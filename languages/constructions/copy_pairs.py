@@ -7,7 +7,7 @@ import torch
 from languages.checks import check_count
 from languages.constructions.block_forms import BlockForms
 from languages.constructions.mds_forms import MDSForms
-from languages.hidden_markov import HMMLanguage
+from languages.hidden_markov import HMMLanguage, check_hidden_tables
 
 
 def copy_pairs(num_symbols: int, *, name: str | None = None) -> HMMLanguage:
@@ -21,6 +21,12 @@ def copy_pairs(num_symbols: int, *, name: str | None = None) -> HMMLanguage:
         name: What tables and legends call it.
     """
     k = check_count("num_symbols", num_symbols)
+    check_hidden_tables(
+        f"copy_pairs of num_symbols={k}",
+        f"take fewer, or its numbers alone: languages.constructions.BlockForms(MDSForms({k}, 1), 2)",
+        2 * k,
+        k,
+    )
     first, second = slice(0, k), slice(k, 2 * k)
     initial = torch.zeros(2 * k, dtype=torch.float64)
     initial[first] = 1 / k

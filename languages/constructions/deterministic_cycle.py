@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 from languages.checks import check_count
 from languages.constructions.mds_forms import MDSForms
+from languages.constructions.sparse_chain import check_transitions, sparse_chain
 from languages.ngram import NGramLanguage
 
 
@@ -20,9 +21,11 @@ def deterministic_cycle(num_symbols: int, *, name: str | None = None) -> NGramLa
         name: What tables and legends call it.
     """
     k = check_count("num_symbols", num_symbols)
-    return NGramLanguage(
-        torch.eye(k, dtype=torch.float64).roll(1, dims=1),
-        torch.full((k,), 1 / k, dtype=torch.float64),
+    check_transitions("num_symbols", k)
+    return sparse_chain(
+        np.full(k, 1 / k),
+        (np.arange(k)[:, None] + 1) % k,
+        np.ones(1),
         name=name or f"cycle:symbols={k}",
         closed_forms=MDSForms(k, 1),
     )

@@ -8,11 +8,15 @@ import math
 import numpy as np
 from jaxtyping import Int
 
+from languages.budget import check_budget
 from languages.checks import check_count
 from languages.constructions.block_forms import BlockForms
 from languages.constructions.mds_forms import MDSForms
 from languages.constructions.trellis import STATE_LIMIT, Section, blocks_from_trellis
 from languages.hidden_markov import HMMLanguage
+
+MOST_EDGES = 1e7
+"""Edges of a trellis that are gone through: a few dozen seconds."""
 
 
 def mds_code(field: int, length: int, dimension: int, *, name: str | None = None) -> HMMLanguage:
@@ -35,6 +39,7 @@ def mds_code(field: int, length: int, dimension: int, *, name: str | None = None
         ValueError: Not a prime, no such code, or too many hidden states.
     """
     p, n, k = check_count("field", field, least=2), check_count("length", length), check_count("dimension", dimension)
+    check_budget(f"a code over field={p}", "take a smaller field", operations=p, most=MOST_EDGES)
     if any(p % divisor == 0 for divisor in range(2, math.isqrt(p) + 1)):
         raise ValueError(f"field must be a prime, got {p}")
     if k > n:
@@ -49,6 +54,12 @@ def mds_code(field: int, length: int, dimension: int, *, name: str | None = None
             f"dimension={k} of length={n} over field={p} takes more than {p ** min(k, n - k)} hidden states, above "
             f"{STATE_LIMIT}; take a smaller field, or a dimension near 1 or the length"
         )
+    check_budget(
+        f"the trellis of field={p}, length={n}, dimension={k}",
+        "take a smaller field or a shorter code",
+        operations=float(n) * p ** (1 + min(k, n - k)),
+        most=MOST_EDGES,
+    )
     sections = word_trellis(_polynomials(p, n, k), p) if 2 * k <= n else check_trellis(_powers(p, n, n - k), p)
     return blocks_from_trellis(
         sections,

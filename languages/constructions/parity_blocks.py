@@ -8,7 +8,7 @@ from languages.checks import check_count
 from languages.constructions.block_forms import BlockForms
 from languages.constructions.mds_code import check_trellis
 from languages.constructions.mds_forms import MDSForms
-from languages.constructions.trellis import blocks_from_trellis
+from languages.constructions.trellis import STATE_LIMIT, blocks_from_trellis
 from languages.hidden_markov import HMMLanguage
 
 
@@ -23,6 +23,11 @@ def parity_blocks(block: int, *, name: str | None = None) -> HMMLanguage:
         name: What tables and legends call it.
     """
     size = check_count("block", block, least=2)
+    if 4 * (size - 1) > STATE_LIMIT:
+        raise ValueError(
+            f"block={size} takes {4 * (size - 1)} hidden states, more than {STATE_LIMIT}; take block up to "
+            f"{STATE_LIMIT // 4 + 1}"
+        )
     return blocks_from_trellis(
         check_trellis(np.ones((1, size), dtype=np.int64), 2),
         2,

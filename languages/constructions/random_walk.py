@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from languages.checks import check_count, check_distributions
+from languages.constructions.sparse_chain import check_transitions, sparse_chain
 from languages.constructions.walk_forms import WalkForms
 from languages.ngram import NGramLanguage
 
@@ -41,19 +41,22 @@ def random_walk(
         raise ValueError(f"increments must map whole numbers to probabilities, got {increments!r}")
     if not all(isinstance(step, int) for step in increments):
         raise ValueError(f"increments must map whole numbers to probabilities, got {dict(increments)}")
+    check_transitions("num_values", m, min(m, len(increments)))
     law = np.zeros(m)
     probs = check_distributions("increments", list(increments.values())).tolist()
     for step, prob in zip(increments, probs, strict=True):
         law[step % m] += prob
-    transition = np.stack([np.roll(law, value) for value in range(m)])
     first = np.full(m, 1 / m)
     if start is not None:
-        if check_count("start", start, least=0) >= m:
+        start = check_count("start", start, least=0)
+        if start >= m:
             raise ValueError(f"start must be one of the values 0 … {m - 1}, got {start}; start={start % m} is the same")
-        first = transition[check_count("start", start, least=0)]
-    return NGramLanguage(
-        torch.from_numpy(transition),
-        torch.from_numpy(first),
+        first = np.roll(law, start)
+    steps = np.flatnonzero(law)
+    return sparse_chain(
+        first,
+        (np.arange(m)[:, None] + steps) % m,
+        law[steps],
         name=name or f"walk:values={m}",
         closed_forms=WalkForms(tuple(law.tolist()), start is None),
     )

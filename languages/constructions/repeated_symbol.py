@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 from languages.checks import check_count
 from languages.constructions.mds_forms import MDSForms
+from languages.constructions.sparse_chain import check_transitions, sparse_chain
 from languages.ngram import NGramLanguage
 
 
@@ -19,9 +20,11 @@ def repeated_symbol(num_symbols: int, *, name: str | None = None) -> NGramLangua
         name: What tables and legends call it.
     """
     k = check_count("num_symbols", num_symbols)
-    return NGramLanguage(
-        torch.eye(k, dtype=torch.float64),
-        torch.full((k,), 1 / k, dtype=torch.float64),
+    check_transitions("num_symbols", k)
+    return sparse_chain(
+        np.full(k, 1 / k),
+        np.arange(k)[:, None],
+        np.ones(1),
         name=name or f"repeat:symbols={k}",
         closed_forms=MDSForms(k, 1),
     )

@@ -13,7 +13,7 @@ from languages.checks import check_count, check_distributions, check_fraction
 from languages.closed_forms import ClosedForms, FloatArray
 from languages.constructions.walk_forms import ChainForms, WalkForms
 from languages.entropy import row_entropies
-from languages.hidden_markov import HMMLanguage
+from languages.hidden_markov import HMMLanguage, check_hidden_tables
 
 Moves = Literal["any", "next"]
 
@@ -104,6 +104,7 @@ def slow_topics(
     if word_laws is None:
         words, overlap = check_count("words", words), check_fraction("overlap", overlap)
         vocab_size = k * words
+        check_hidden_tables(f"num_topics={k} of words={words}", "take fewer of one or the other", k, vocab_size)
         laws = np.kron(np.eye(k), np.full((1, words), (1 - overlap) / words)) + overlap / vocab_size
     else:
         laws = check_distributions("word_laws", word_laws).cpu().numpy()

@@ -61,7 +61,7 @@ class ChainSampler:
         _fill_alias_tables(offsets.cpu().numpy(), probs.cpu().numpy(), first[:-1], bits, limit, alias, own)
         moves = targets << 20 | tokens
         if int(tokens.max()) >= 1 << 20:
-            raise ValueError(f"tokens beyond {1 << 20} do not fit the tables, got {int(tokens.max())}")
+            raise ValueError(f"vocab_size: samples are drawn of up to {1 << 20} different tokens, not {tokens.max()}")
         pairs = torch.as_tensor(np.stack([alias, own], axis=1), device=device)
         self._move = moves[pairs].flatten().contiguous()
         self._limit = torch.as_tensor(limit, device=device)

@@ -45,6 +45,8 @@ def forms(table):
     yield list(table)
     if table.dtype != torch.bfloat16:
         yield table.numpy()
+        yield table.flip(1).numpy()[:, ::-1]
+        yield table.numpy().astype(table.numpy().dtype.newbyteorder(">"))
     if table.dtype == torch.float32:
         yield table.double()
 
