@@ -89,3 +89,17 @@ def uniform_reveal(num_steps: int) -> Float[Tensor, " N"]:
     """
     steps = check_count("num_steps", num_steps)
     return torch.full((steps,), 1 / steps, dtype=torch.float64)
+
+
+def coerce_numbers(schedule: Schedule, *names: str) -> None:
+    """Store these attributes of a frozen schedule as floats.
+
+    Raises:
+        ValueError: One that is no number.
+    """
+    for name in names:
+        value = getattr(schedule, name)
+        try:
+            object.__setattr__(schedule, name, float(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number, got {value!r}") from None
