@@ -79,6 +79,8 @@ def sample_autoregressive(
     Raises:
         ValueError: An argument is wrong.
     """
+    if not isinstance(model, NextTokenModel):
+        raise ValueError(f"model must be a NextTokenModel, such as CausalLanguageModel, got {type(model).__name__}")
     batch, length = check_size(batch, length)
     keys = prepare(batch, length, generator=generator, row_keys=row_keys).keys.to(model.device)
     limit = max(batch, 1) if max_batch is None else check_count("max_batch", max_batch)

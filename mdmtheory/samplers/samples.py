@@ -21,7 +21,7 @@ class Samples:
     tokens: Int[Tensor, "B L"]
     network_calls: Int[Tensor, " B"]
 
-    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """The tokens: what takes tokens as an array takes samples too."""
         tokens = self.tokens.cpu().numpy()
         return tokens.copy() if copy else tokens.astype(dtype or tokens.dtype, copy=False)
