@@ -58,7 +58,7 @@ def ask(
     check_denoiser(denoiser)
     where = {} if at is None else {"at": at}
     told = {"given": given} if given is not None and traits_of(denoiser).takes_given else {}
-    said = torch.as_tensor(denoiser(tokens, time, **where, **told))
+    said = torch.as_tensor(denoiser(tokens, time, **where, **told)).detach()
     count = None if at is None else int(at.sum())
     shape = (*(tokens.shape if count is None else (count,)), denoiser.vocab_size)
     if said.shape != shape:

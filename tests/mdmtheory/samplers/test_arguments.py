@@ -19,7 +19,7 @@ from mdmtheory.samplers import Decoding, Plan, categorical, plans, row_keys, sam
 from mdmtheory.samplers.kernels import Ancestral, RenoisingCorrector
 from mdmtheory.samplers.policies import Confidence, policy_log_prob
 from mdmtheory.samplers.run.compatibility import exact_denoiser
-from mdmtheory.samplers.schemes import Blocks
+from mdmtheory.samplers.schemes import Bernoulli, Blocks
 
 V, L = 3, 4
 CHAIN = random_ngram(2, V, seed=0)
@@ -111,6 +111,9 @@ SOME = {"batch": 2, "length": L}
         # More than any machine has: refused before anything is made.
         (lambda: sample(Oracle(CHAIN), Confidence(1), batch=10**6, length=10**9), "length=1000000000 needs .* GiB"),
         (lambda: sample(Oracle(CHAIN), Ancestral(Absorbing(V), 2), batch=10**6, length=10**9), "take fewer rows"),
+        (lambda: Bernoulli.uniform(10**9), "steps=1000000000 takes .* FirstHitting"),
+        (lambda: Ancestral(Absorbing(V), 10**9), "steps=1000000000 takes"),
+        (lambda: Cosine().reveal_probabilities(10**9), "num_steps=1000000000 takes"),
         (lambda: plans.random_order(10**6, 10**9), "length=1000000000 needs .* GiB"),
     ],
 )
