@@ -12,10 +12,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from languages.checks import check_distributions
+from languages.budget import check_budget
+from languages.checks import check_count, check_distributions
 
 Reveal = Sequence[float] | np.ndarray | Tensor
 """Reveal probabilities as users give them."""
+MOST_STEPS = 1e7
+"""Steps of a grid; a hundred bytes each."""
+
+
+def check_steps(name: str, steps: object) -> int:
+    """Return a number of steps that a grid may have as an int, else raise a ValueError that names it."""
+    count = check_count(name, steps)
+    check_budget(f"{name}={count}", "FirstHitting is the limit of many steps", operations=count, most=MOST_STEPS)
+    return count
 
 
 def reveal_probabilities(reveal: Reveal) -> Float[Tensor, " N"]:

@@ -53,11 +53,12 @@ def ask(
         Log-laws (K, V), or (B, L, V) without `at`.
 
     Raises:
-        ValueError: An answer of another shape or of no floating-point dtype; NaN, +∞, or a law without any mass.
+        ValueError: No denoiser; an answer of another shape or dtype; NaN, +∞, or a law without any mass.
     """
+    check_denoiser(denoiser)
     where = {} if at is None else {"at": at}
     told = {"given": given} if given is not None and traits_of(denoiser).takes_given else {}
-    said = torch.as_tensor(denoiser(tokens, time, **where, **told))
+    said = torch.as_tensor(denoiser(tokens, time, **where, **told)).detach()
     count = None if at is None else int(at.sum())
     shape = (*(tokens.shape if count is None else (count,)), denoiser.vocab_size)
     if said.shape != shape:
@@ -71,6 +72,17 @@ def ask(
         place = tuple(int(i) for i in (~mass.isfinite()).nonzero()[0])[:-1]
         raise ValueError(f"denoiser answered with no law at {place} of its answer: {_reason(logs[place])}")
     return Answer(logs - torch.where(mass.abs() > NORMALISED, mass, 0.0), said.dtype)
+
+
+def check_denoiser(denoiser: object) -> None:
+    """Refuse what cannot be asked, a language or its specification say, and name what can.
+
+    Raises:
+        ValueError: It is not callable, or does not say how many tokens it writes.
+    """
+    if not callable(denoiser) or not hasattr(denoiser, "vocab_size"):
+        what = denoiser if isinstance(denoiser, str) else type(denoiser).__name__
+        raise ValueError(f"denoiser must be a Denoiser, such as Oracle(language) for the exact one, got {what!r}")
 
 
 def ask_holes(denoiser: Denoiser, tokens: Int[Tensor, "B L"], time: Float[Tensor, " B"]) -> Answer:

@@ -11,7 +11,7 @@ from torch import Tensor
 from languages.checks import check_count, check_tokens
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose, uniforms
-from mdmtheory.samplers.rows import prepare
+from mdmtheory.samplers.rows import as_tensor, check_size, prepare
 from mdmtheory.samplers.samples import Samples
 
 
@@ -79,6 +79,9 @@ def sample_autoregressive(
     Raises:
         ValueError: An argument is wrong.
     """
+    if not isinstance(model, NextTokenModel):
+        raise ValueError(f"model must be a NextTokenModel, such as CausalLanguageModel, got {type(model).__name__}")
+    batch, length = check_size(batch, length)
     keys = prepare(batch, length, generator=generator, row_keys=row_keys).keys.to(model.device)
     limit = max(batch, 1) if max_batch is None else check_count("max_batch", max_batch)
     given = _prompt(model, batch, length, prompt)
@@ -113,9 +116,9 @@ def _fill(
 
 def _prompt(model: NextTokenModel, batch: int, length: int, prompt: Tensor | None) -> Int[Tensor, "B P"]:
     """The prompt of every row, checked; no columns without one."""
-    if prompt is None or torch.as_tensor(prompt).shape[-1:] == (0,):
+    given = torch.empty(0, dtype=torch.int64) if prompt is None else as_tensor("prompt", prompt)
+    if given.shape[-1:] == (0,):
         return torch.empty(batch, 0, dtype=torch.int64, device=model.device)
-    given = torch.as_tensor(prompt)
     width = given.shape[-1] if given.dim() else 0
     if given.shape not in ((width,), (batch, width)) or width > length:
         raise ValueError(

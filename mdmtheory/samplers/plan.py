@@ -21,7 +21,7 @@ class Plan:
     Attributes:
         rounds: (B, L) int64 in 0 … N − 1; −1 marks a position that the prompt gives.
         times: (N,) or (B, N) float64: the noise fraction before each round, that is the part of the positions to
-            generate that is still hidden, in law or in fact; 1 at the start.
+            generate that is still hidden, in law or in fact; 1 at the start, and never rising.
         row_keys: (B,) int64, see `mdmtheory.samplers.draws.randomness`.
         scheme: The `Scheme` that it was drawn by, None for a plan made by hand. Slices keep it; nothing is run by it.
 
@@ -56,6 +56,9 @@ class Plan:
             )
         if not bool(((times >= 0) & (times <= 1)).all()):
             raise ValueError(f"times must lie in [0, 1], got {times[~((times >= 0) & (times <= 1))][0]:g}")
+        rises = times[..., 1:] > times[..., :-1]
+        if bool(rises.any()):
+            raise ValueError(f"times must not rise from round to round, as at {tuple(rises.nonzero()[0].tolist())}")
         if rounds.numel():
             low, high = (int(r) for r in torch.aminmax(rounds))
             if low < GIVEN or high >= self.num_rounds:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypedDict
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from languages.budget import check_budget
 from languages.checks import check_count
 from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.plan import GIVEN
 
+BYTES_A_POSITION = 48
+"""What a position costs at least: its token, its round, a uniform, and the order that they are ranked in."""
 Reveals = tuple[Tensor, Tensor]
 """Rounds (B, L), −1 where given, and the times (N,) or (B, N) before each round, as a `Plan` has them."""
 
@@ -71,13 +75,12 @@ def prepare(
         ValueError: A count below its least value, a mask that is not bool of (L,) or (B, L), keys that are not int64
             of (B,), or keys and a generator at once.
     """
-    check_count("batch", batch, least=0)
-    check_count("length", length)
+    batch, length = check_size(batch, length)
     keys = _keys(batch, generator, row_keys)
     if hidden is None:
         mask = torch.ones(batch, length, dtype=torch.bool, device=keys.device)
     else:
-        mask = torch.as_tensor(hidden)
+        mask = as_tensor("hidden", hidden)
         if mask.dtype != torch.bool or mask.shape not in ((length,), (batch, length)):
             raise ValueError(
                 f"hidden must be bool of shape ({length},) or ({batch}, {length}), got {mask.dtype} of "
@@ -85,6 +88,33 @@ def prepare(
             )
         mask = mask.to(keys.device).expand(batch, length)
     return Rows(mask, keys)
+
+
+def check_size(batch: int, length: int) -> tuple[int, int]:
+    """B ≥ 0 and L ≥ 1 of rows that fit in memory.
+
+    Raises:
+        ValueError: They are no such counts, or do not fit.
+    """
+    batch, length = check_count("batch", batch, least=0), check_count("length", length)
+    check_budget(
+        f"batch={batch} rows of length={length}",
+        "take fewer rows at a time, or shorter ones",
+        memory=float(batch) * length * BYTES_A_POSITION,
+    )
+    return batch, length
+
+
+def as_tensor(name: str, value: object) -> Tensor:
+    """A tensor, or what NumPy makes an array of.
+
+    Raises:
+        ValueError: Anything else.
+    """
+    try:
+        return value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers, got {value!r}: {error}") from None
 
 
 def counted(rounds: Int[Tensor, "B L"], num_rounds: int | None = None) -> Reveals:
@@ -113,6 +143,7 @@ def _keys(batch: int, generator: torch.Generator | None, keys: Tensor | None) ->
         return row_keys(batch, generator)
     if generator is not None:
         raise ValueError("give generator or row_keys, not both: the keys are all the randomness there is")
+    keys = as_tensor("row_keys", keys)
     if keys.dtype != torch.int64 or keys.shape != (batch,):
         raise ValueError(f"row_keys must be int64 of shape ({batch},), got {keys.dtype} of {tuple(keys.shape)}")
     return keys

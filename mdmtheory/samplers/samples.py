@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
@@ -19,6 +20,11 @@ class Samples:
 
     tokens: Int[Tensor, "B L"]
     network_calls: Int[Tensor, " B"]
+
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """The tokens: what takes tokens as an array takes samples too."""
+        tokens = self.tokens.cpu().numpy()
+        return tokens.copy() if copy else tokens.astype(dtype or tokens.dtype, copy=False)
 
     def __repr__(self) -> str:
         batch, length = self.tokens.shape

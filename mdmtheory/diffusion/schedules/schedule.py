@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from languages.checks import check_count
+from languages.reveals import check_steps
 
 
 class Schedule(abc.ABC):
@@ -73,7 +73,7 @@ class Schedule(abc.ABC):
         Raises:
             ValueError: num_steps below one.
         """
-        steps = check_count("num_steps", num_steps)
+        steps = check_steps("num_steps", num_steps)
         grid = torch.arange(steps, -1, -1, dtype=torch.float64) / steps
         return self.alpha(grid).diff().clamp(min=0)
 
@@ -87,5 +87,19 @@ def uniform_reveal(num_steps: int) -> Float[Tensor, " N"]:
     Raises:
         ValueError: num_steps below one.
     """
-    steps = check_count("num_steps", num_steps)
+    steps = check_steps("num_steps", num_steps)
     return torch.full((steps,), 1 / steps, dtype=torch.float64)
+
+
+def coerce_numbers(schedule: Schedule, *names: str) -> None:
+    """Store these attributes of a frozen schedule as floats.
+
+    Raises:
+        ValueError: One that is no number.
+    """
+    for name in names:
+        value = getattr(schedule, name)
+        try:
+            object.__setattr__(schedule, name, float(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number, got {value!r}") from None

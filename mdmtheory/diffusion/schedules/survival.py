@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.schedule import Schedule
+from mdmtheory.diffusion.schedules.schedule import Schedule, coerce_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Linear(Schedule):
     epsilon: float = 0.0
 
     def __post_init__(self) -> None:
+        coerce_numbers(self, "epsilon")
         if not 0 <= self.epsilon < 1:
             raise ValueError(f"epsilon must lie in [0, 1), got {self.epsilon!r}")
 
@@ -61,6 +62,7 @@ class CosinePower(Schedule):
     power: float = 1.0
 
     def __post_init__(self) -> None:
+        coerce_numbers(self, "power")
         if not (self.power > 0 and math.isfinite(self.power)):
             raise ValueError(f"power must be positive and finite, got {self.power!r}")
 
@@ -84,6 +86,7 @@ class Polynomial(Schedule):
     power: float = 2.0
 
     def __post_init__(self) -> None:
+        coerce_numbers(self, "power")
         if not (self.power > 0 and math.isfinite(self.power)):
             raise ValueError(f"power must be positive and finite, got {self.power!r}")
 

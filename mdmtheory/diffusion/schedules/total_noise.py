@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmtheory.diffusion.schedules.schedule import Schedule
+from mdmtheory.diffusion.schedules.schedule import Schedule, coerce_numbers
 
 
 class TotalNoise(Schedule):
@@ -73,6 +73,7 @@ class Geometric(TotalNoise):
     exact_ends: bool = True
 
     def __post_init__(self) -> None:
+        coerce_numbers(self, "sigma_min", "sigma_max")
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(
                 f"sigma_min and sigma_max must satisfy 0 < sigma_min < sigma_max, got {self.sigma_min!r} "
@@ -101,6 +102,7 @@ class ConstantRate(TotalNoise):
     exact_ends: bool = True
 
     def __post_init__(self) -> None:
+        coerce_numbers(self, "sigma_max")
         if not 0 < self.sigma_max < math.inf:
             raise ValueError(f"sigma_max must be positive and finite, got {self.sigma_max!r}")
 

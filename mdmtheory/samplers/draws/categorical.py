@@ -32,7 +32,7 @@ def categorical(
             weights; a row without any mass; a uniform outside [0, 1).
     """
     weights = _weights(log_probs, probs)
-    u = uniforms.to(torch.float64)
+    u = torch.as_tensor(uniforms, dtype=torch.float64)
     shared = weights.dim() == 1
     if not shared and weights.shape[:-1] != u.shape:
         raise ValueError(
@@ -58,7 +58,7 @@ def _weights(log_probs: Tensor | None, probs: Tensor | None) -> Float[Tensor, "*
     if (log_probs is None) == (probs is None):
         raise ValueError("give exactly one of log_probs and probs")
     name, given = ("probs", probs) if log_probs is None else ("log_probs", log_probs)
-    assert given is not None
+    given = torch.as_tensor(given)
     if given.dim() == 0 or given.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one token on its last axis, got shape {tuple(given.shape)}")
     values = given.to(torch.float64)

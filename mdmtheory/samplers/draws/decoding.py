@@ -36,10 +36,13 @@ class Decoding:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        check_fraction("temperature", self.temperature, high=sys.float_info.max)
-        if self.top_k is not None:
-            check_count("top_k", self.top_k)
-        check_fraction("top_p", self.top_p, low=sys.float_info.min)
+        checked = {
+            "temperature": check_fraction("temperature", self.temperature, high=sys.float_info.max),
+            "top_k": None if self.top_k is None else check_count("top_k", self.top_k),
+            "top_p": check_fraction("top_p", self.top_p, low=sys.float_info.min),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def changes_nothing(self) -> bool:
@@ -52,7 +55,8 @@ class Decoding:
             return log_probs
         logs = log_probs.double().log_softmax(-1)
         if self.temperature not in (0, 1):
-            logs = (logs / self.temperature).log_softmax(-1)
+            # From the most likely token down, so that a small temperature leaves it at 0 and sends others to −∞.
+            logs = ((logs - logs.amax(-1, keepdim=True)) / self.temperature).log_softmax(-1)
         order = ((logs / TIE).round() * TIE).argsort(dim=-1, descending=True, stable=True)
         ranked = logs.gather(-1, order).exp()
         keep = torch.ones_like(ranked, dtype=torch.bool)

@@ -44,9 +44,11 @@ def row_keys(batch: int, generator: torch.Generator | None = None) -> Int[Tensor
         generator: Source of randomness; the keys live on its device. None means torch's default, on the CPU.
 
     Raises:
-        ValueError: `batch` is not a whole number of at least zero.
+        ValueError: `batch` is not a whole number of at least zero, or `generator` is no generator.
     """
-    check_count("batch", batch, least=0)
+    batch = check_count("batch", batch, least=0)
+    if not isinstance(generator, torch.Generator | None):
+        raise ValueError(f"generator must be a torch.Generator, as torch.Generator().manual_seed(0), got {generator!r}")
     keys = torch.empty(batch, dtype=torch.int64, device="cpu" if generator is None else generator.device)
     return keys.random_(-(1 << 63), None, generator=generator)
 

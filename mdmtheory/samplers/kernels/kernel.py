@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from languages.checks import check_count, check_fraction
+from languages.checks import check_fraction
+from languages.reveals import check_steps
 from mdmtheory.diffusion.processes import Absorbing, Process
 from mdmtheory.diffusion.schedules import Linear, Schedule
 from mdmtheory.samplers.kernels.step import Step
@@ -59,7 +60,7 @@ class Kernel(abc.ABC):
     def __post_init__(self) -> None:
         if not isinstance(self.process, Process):
             raise ValueError(f"process must be Absorbing(V) or Uniform(V), got {self.process!r}")
-        object.__setattr__(self, "steps", check_count("steps", self.steps))
+        object.__setattr__(self, "steps", check_steps("steps", self.steps))
         for name in ("start", "end"):
             object.__setattr__(self, name, check_fraction(name, getattr(self, name)))
         if not self.end < self.start:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from languages.checks import check_tokens
-from mdmtheory.denoisers.ask import ask_holes
+from mdmtheory.denoisers.ask import ask_holes, check_denoiser
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.samplers.policies.policy import Policy, chosen_positions
 
@@ -46,6 +46,7 @@ def _walk(
     denoiser: Denoiser, policy: Policy, tokens: Int[Tensor, "B L"]
 ) -> tuple[Int[Tensor, "B L"], Float[Tensor, " B"]]:
     """(rounds, log-probabilities) along the unique path of each sequence."""
+    check_denoiser(denoiser)
     if not policy.one_path:
         raise ValueError(
             f"policy must give each sequence one path, {policy!r} does not: draws or lots decide; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from languages import Language
+from mdmtheory.denoisers.ask import check_denoiser
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.denoisers.protocol import Denoiser
 from mdmtheory.denoisers.traits import traits_of
@@ -20,8 +21,9 @@ def check_fits(denoiser: Denoiser, sampler: object) -> None:
         sampler: A plan, a scheme, a policy or a kernel.
 
     Raises:
-        ValueError: They do not fit.
+        ValueError: They do not fit, or what is to be the denoiser is none.
     """
+    check_denoiser(denoiser)
     if isinstance(sampler, Kernel) and sampler.process.vocab_size != denoiser.vocab_size:
         raise ValueError(f"process is {sampler.process!r}, but the denoiser writes {denoiser.vocab_size} tokens")
     uniform = isinstance(sampler, Kernel) and not sampler.absorbing

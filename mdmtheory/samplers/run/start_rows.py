@@ -10,7 +10,7 @@ from torch import Tensor
 
 from languages.checks import check_count, check_tokens
 from mdmtheory.denoisers.protocol import Denoiser
-from mdmtheory.samplers.rows import prepare
+from mdmtheory.samplers.rows import as_tensor, check_size, prepare
 
 
 class Start(NamedTuple):
@@ -56,7 +56,7 @@ def start(
     if prompt is None:
         if batch is None or length is None:
             raise ValueError("give batch and length, or a prompt of shape (B, L) with holes")
-        batch, length = check_count("batch", batch, least=0), check_count("length", length)
+        batch, length = check_size(batch, length)
         tokens = torch.full((batch, length), denoiser.mask_id, dtype=torch.int64, device=denoiser.device)
     else:
         tokens = check_prompt(denoiser, prompt, batch, length)
@@ -70,9 +70,10 @@ def check_prompt(denoiser: Denoiser, prompt: object, batch: int | None, length: 
     Raises:
         ValueError: A shape that does not fit, tokens out of range, or a prompt that the denoiser excludes.
     """
-    raw = torch.as_tensor(prompt)
+    raw = as_tensor("prompt", prompt)
+    batch = None if batch is None else check_count("batch", batch, least=0)
     width = raw.shape[-1] if raw.dim() else 0
-    shapes = [(width,), (len(raw) if batch is None else batch, width)] if raw.dim() else []
+    shapes = [(width,), (len(raw) if batch is None else batch, width)] if width else []
     if raw.shape not in shapes or length not in (None, width):
         wanted = f"({'L' if length is None else length},) or ({'B' if batch is None else batch}, L)"
         raise ValueError(f"prompt must have shape {wanted}, got {tuple(raw.shape)}")

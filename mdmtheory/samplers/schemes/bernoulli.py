@@ -11,8 +11,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from languages.checks import check_count
-from languages.reveals import hazards, masked_shares, reveal_probabilities
+from languages.reveals import check_steps, hazards, masked_shares, reveal_probabilities
 from mdmtheory.samplers.draws.categorical import categorical
 from mdmtheory.samplers.draws.randomness import Purpose
 from mdmtheory.samplers.plan import GIVEN
@@ -51,7 +50,8 @@ class Bernoulli(Scheme):
     @classmethod
     def uniform(cls, steps: int) -> Bernoulli:
         """N equal steps."""
-        return cls(np.full(check_count("steps", steps), 1 / steps))
+        count = check_steps("steps", steps)
+        return cls(np.full(count, 1 / count))
 
     def draw(self, rows: Rows) -> Reveals:
         weights = torch.tensor(self.reveal, dtype=torch.float64)

@@ -43,7 +43,7 @@ class Bisection(Scheme):
     order: int = 1
 
     def __post_init__(self) -> None:
-        check_count("order", self.order)
+        object.__setattr__(self, "order", check_count("order", self.order))
 
     def draw(self, rows: Rows) -> Reveals:
         # Rows with the same holes share their rounds, and they are few patterns as a rule.

@@ -34,7 +34,7 @@ class Blocks(Scheme):
     size: int = 1
 
     def __post_init__(self) -> None:
-        check_count("size", self.size)
+        object.__setattr__(self, "size", check_count("size", self.size))
 
     def draw(self, rows: Rows) -> Reveals:
         ranks = rows.hidden.cumsum(1) - 1

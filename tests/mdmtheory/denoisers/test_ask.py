@@ -73,7 +73,11 @@ def numbers(denoiser, noisy):
 EXPECTED = numbers(WRONG, UniformOracle(CHAIN))
 
 
-@pytest.mark.parametrize("said", [lambda logits: logits, lambda logits: logits.numpy()], ids=["torch", "numpy"])
+@pytest.mark.parametrize(
+    "said",
+    [lambda logits: logits, lambda logits: logits.numpy(), lambda logits: logits.requires_grad_()],
+    ids=["torch", "numpy", "with a gradient"],
+)
 def test_a_constant_in_the_answer_changes_nothing(said):
     found = numbers(RawLogits(WRONG, said), RawLogits(UniformOracle(CHAIN), said))
     for name, value in EXPECTED.items():

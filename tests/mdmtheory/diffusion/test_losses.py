@@ -6,13 +6,16 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from mdmtheory.diffusion import AnyOrder, Autoregressive, Cosine, DiffusionLoss, Polynomial, Subs
-from mdmtheory.diffusion.losses.times import TimeSampling, unit_levels
+from mdmtheory.diffusion import AnyOrder, Autoregressive, Cosine, DiffusionLoss, Linear, Polynomial, Subs
+from mdmtheory.diffusion.losses.score_entropy import score_entropy
+from mdmtheory.diffusion.losses.times import TimeSampling, continuous_times, unit_levels
+from mdmtheory.diffusion.processes import Absorbing, Uniform
 
 VOCAB, LENGTH = 3, 4
 SEQUENCE = torch.tensor([2, 0, 1, 1])
@@ -232,3 +235,25 @@ def test_bad_input_is_named() -> None:
         AnyOrder(VOCAB, sampling="even")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="length"):
         AnyOrder(VOCAB).times(2, 0)
+
+
+@pytest.mark.parametrize("process", [Absorbing(3), Uniform(3)], ids=repr)
+def test_a_score_of_the_impossible_costs_itself(process: Absorbing | Uniform) -> None:
+    """s(y) − s*(y) log s(y) + s*(y)(log s*(y) − 1) at s* = 0 is s(y): nothing possible excuses it."""
+    noisy = torch.tensor([[VOCAB if isinstance(process, Absorbing) else 0]])
+    exact = torch.tensor([[[0.0, 0.5, 0.0]]], dtype=torch.float64).log()
+    said = torch.tensor([[[0.0, 0.5, 0.25]]], dtype=torch.float64).log()
+    rate = torch.tensor([2.0], dtype=torch.float64)
+    share = 1.0 if isinstance(process, Absorbing) else 1 / 3  # ν of the noisy token
+    assert float(score_entropy(process, said, exact, noisy, rate)) == pytest.approx(2.0 * share * 0.25)
+    assert float(score_entropy(process, exact, exact, noisy, rate)) == 0
+
+
+@pytest.mark.parametrize("sampling", get_args(TimeSampling))
+def test_time_one_is_never_drawn(sampling: TimeSampling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the generator says 0, as one float32 number in 2^24 does: at time 1 rates are infinite."""
+    monkeypatch.setattr(torch, "rand", lambda *shape, **options: torch.zeros(*shape))
+    time = continuous_times(4, sampling, None, "cpu")
+    assert float(time.min()) > 0
+    assert float(time.max()) < 1
+    assert torch.isfinite(Linear().noise_rate(time)).all()

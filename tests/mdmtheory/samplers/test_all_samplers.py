@@ -211,13 +211,19 @@ class Recording(Kernel):
         return ReMDMConfidence(self.process, self.steps).leave_probs(step) if self.tells else None
 
 
-@pytest.mark.parametrize("tells", [True, False])
-def test_kernels_remember_how_sure_each_token_was(tells):
-    """In an independent language every token has one probability; given tokens are beyond doubt."""
-    Recording.tells, Recording.seen = tells, []
+@pytest.mark.parametrize("how", ["told before", "told after", "enumerated"])
+@pytest.mark.parametrize("decoding", [Decoding(), Decoding(temperature=0.5), Decoding(top_k=2)], ids=repr)
+def test_kernels_remember_how_sure_each_token_was(how, decoding):
+    """In an independent language every token has one probability, that of its draw; given tokens are beyond doubt."""
+    Recording.tells, Recording.seen = how == "told before", []
     law = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
     denoiser, prompt = Oracle(NGramLanguage(law)), torch.tensor([V, 1, V, V, V])
-    sample(denoiser, Recording(MASKS, 8), prompt=prompt, batch=50, generator=torch.Generator().manual_seed(0))
+    law = decoding(law.log()).exp()
+    if how == "enumerated":
+        enumeration.law(denoiser, 5, Recording(MASKS, 3), prompt=prompt, decoding=decoding)
+    else:
+        keys = row_keys(50, torch.Generator().manual_seed(0))
+        sample(denoiser, Recording(MASKS, 8), prompt=prompt, batch=50, row_keys=keys, decoding=decoding)
     counted = 0
     for tokens, confidence in Recording.seen:
         assert bool((confidence[:, 1] == math.inf).all())

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from languages import random_ngram
 from mdmtheory.networks import CausalLanguageModel, TransformerConfig, fresh_network
 from mdmtheory.samplers import plans, sample
 from mdmtheory.samplers.autoregressive import NextTokenModel, sample_autoregressive
@@ -131,4 +132,6 @@ def test_bad_input_is_named(model: CausalLanguageModel) -> None:
         sample_autoregressive(model, 2, 4, prompt=torch.tensor([0, 5]))
     with pytest.raises(ValueError, match="not both"):
         sample_autoregressive(model, 2, 4, generator=generator(), row_keys=torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ValueError, match="model must be a NextTokenModel"):
+        sample_autoregressive(random_ngram(2, 3, seed=0), 2, 4)  # type: ignore[arg-type]
     assert sample_autoregressive(model, 0, 4).tokens.shape == (0, 4)

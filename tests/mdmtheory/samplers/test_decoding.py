@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mdmtheory.samplers import Decoding
 
@@ -32,6 +34,17 @@ def test_by_hand(decoding, expected):
     assert law.shape == (2, 3, 5)
     for row in law.reshape(-1, 5).tolist():
         assert row == pytest.approx(expected, abs=1e-14)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(counts=st.lists(st.integers(1, 30), min_size=1, max_size=8), kept=st.integers(1, 8))
+def test_the_nucleus_ends_where_its_mass_is_reached(counts, kept):
+    """A nucleus of exactly the mass of the k likeliest tokens keeps k, however their sum rounds."""
+    counts, kept = sorted(counts, reverse=True), min(kept, len(counts))
+    if kept < len(counts):
+        law, mass = torch.tensor(counts, dtype=torch.float64) / sum(counts), sum(counts[:kept])
+        found = Decoding(top_p=mass / sum(counts))(law.log()).exp().tolist()
+        assert found == pytest.approx([c / mass for c in counts[:kept]] + [0] * (len(counts) - kept))
 
 
 def test_zeros_stay_zeros_and_tails_stay_small():

@@ -11,7 +11,7 @@ from reference.families import all_schemes
 from scipy import stats
 
 from mdmtheory.samplers import plans
-from mdmtheory.samplers.draws.randomness import row_keys
+from mdmtheory.samplers.draws.randomness import Purpose, row_keys, uniforms
 from mdmtheory.samplers.plans import Plan
 
 KEYS = row_keys(40_000, torch.Generator().manual_seed(11))
@@ -90,6 +90,16 @@ def test_every_plan_takes_rows_with_different_holes_and_none(make):
 def test_every_plan_names_the_bad_argument(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         make(**({"batch": 4, "length": 6} | arguments))
+
+
+def test_first_hitting_times_are_those_of_the_positions():
+    """The time of a round is when the position that it reveals is hit, whatever else the prompt gives."""
+    hidden = torch.tensor([[True] * 5, [False, True, True, False, True], [False, False, False, True, False]])
+    keys = row_keys(3, torch.Generator().manual_seed(0))
+    plan = plans.first_hitting(3, 5, hidden=hidden, row_keys=keys)
+    hit = 1 - uniforms(keys[:, None], Purpose.REVEAL, 0, torch.arange(5))
+    for row, position in hidden.nonzero().tolist():
+        assert plan.times[row, plan.rounds[row, position]] == hit[row, position]
 
 
 def test_bernoulli_reveals_by_its_law_and_never_at_probability_zero():
