@@ -154,7 +154,7 @@ def estimate_z(
         shown = rank < (size if hidden else size + 1)
         told = _informations(language, tokens.masked_fill(~shown, language.mask_id), alone)
         counted = (~shown if hidden else shown).cpu().numpy()
-        result.append(Estimate.from_samples((told * counted).sum(1) / counted.sum(1), unit="nats"))
+        result.append(Estimate.from_skewed_samples((told * counted).sum(1) / counted.sum(1), unit="nats"))
     return result
 
 

@@ -3,7 +3,8 @@
 The interval of a functional joins two errors.
 
 * *Sampling*: rows are independent, and whatever else is known serves as control variates: the number of positions each
-  row happens to reveal, and values that are known better from elsewhere (exact, or from more samples).
+  row happens to reveal, and values that are known better from elsewhere (exact, or from more samples). What is left
+  gets Student's interval, and beyond its ends room for rare rows that were not drawn (`languages.estimate`).
 * *Interpolation*: the curve is interpolated between its nodes (`languages.information.nodes`). At every second node the
   value is compared with its interpolation from the others; where they differ beyond noise, the functional of the
   difference, scaled by how fast it falls from one set of nodes to the next finer, is added to the interval.
@@ -21,10 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from languages.checks import check_fraction
-from languages.estimate import CONFIDENCE, Estimate
+from languages.estimate import CONFIDENCE, Estimate, unseen_shifts
 from languages.information import nodes
 
-FEWEST_FOR_CONTROLS = 16
+FEWEST_FOR_CONTROLS = 32
 """With fewer rows than this the coefficients of control variates would be noise."""
 VISIBLE = 2.0
 """A difference counts as interpolation error by as much as it exceeds so many standard errors."""
@@ -93,25 +94,29 @@ class SampledCurve:
         """
         combined = np.asarray(weights, dtype=np.float64) @ self._basis(np.asarray(t, dtype=np.float64))
         coefficients = integral * self._integrals + combined
-        value, spread, freedom, left = self._regressed(coefficients)
+        residual, spread, freedom, left = self._regressed(coefficients)
+        value = float(residual.mean())
         rounding = ROUNDING * float(np.abs(self.samples).max(0) @ np.abs(coefficients))
         half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)) * spread + self._interpolation_error(left) + rounding
-        return Estimate(value, value - half, value + half, "monte-carlo", law, unit)
+        down, up = unseen_shifts(residual)
+        return Estimate(value, value - half - down, value + half + up, "monte-carlo", law, unit)
 
     def _basis(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         for one in t[:1] if len(t) == 1 else (t.min(initial=0.0), t.max(initial=0.0)):
             check_fraction("t", float(one))
         return nodes.basis(self._points, nodes.inverse(t, self.length))
 
-    def _regressed(self, coefficients: NDArray[np.float64]) -> tuple[float, float, int, NDArray[np.float64]]:
-        """Mean of the functional after control variates, its standard error, degrees of freedom and what it rests on.
+    def _regressed(
+        self, coefficients: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], float, int, NDArray[np.float64]]:
+        """The functional of each row less control variates, standard error of its mean, degrees of freedom, its nodes.
 
         The last are the coefficients of the nodes less those of the controls: only they suffer from interpolation.
         """
         rows, values = len(self.samples), self.samples @ coefficients
         controls = self._controls(coefficients)
         if rows < FEWEST_FOR_CONTROLS or not controls:
-            return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(rows), rows - 1, coefficients
+            return values, float(values.std(ddof=1)) / math.sqrt(rows), rows - 1, coefficients
         table = np.stack([control.column for control in controls], axis=1)
         noise = np.array([control.variance for control in controls])
         centred = table - table.mean(0)
@@ -126,7 +131,7 @@ class SampledCurve:
         freedom = rows - 1 - len(controls)
         variance = float(((residual - residual.mean()) ** 2).sum()) / freedom / rows + float(noise @ slopes**2)
         left = coefficients - sum(slope * control.coefficients for slope, control in zip(slopes, controls, strict=True))
-        return float(residual.mean()), math.sqrt(variance), freedom, left
+        return residual, math.sqrt(variance), freedom, left
 
     def _controls(self, coefficients: NDArray[np.float64]) -> list[_Control]:
         """What has mean zero and moves with the functional."""
