@@ -74,8 +74,8 @@ class LongChain:
         for length, support in zip(SHORT, correct, strict=True):
             words = tokens[:, :length]
             log_ratio = markov.log_prob(language, words, reveal) - language.log_prob(words)
-            log_ratio = log_ratio.cpu().numpy() + support
-            forms.append(np.expm1(log_ratio) - log_ratio)
+            given = log_ratio.cpu().numpy() + support
+            forms.append(np.expm1(given) - given)
         slope = (forms[-1] - forms[0]) / (SHORT[-1] - SHORT[0])
         return cls(language, reveal, correct, surprise, forms[-1], slope)
 
