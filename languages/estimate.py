@@ -5,20 +5,28 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Float
 from scipy import stats
 
 Method = Literal["exact", "bound", "estimated-bound", "monte-carlo", "extrapolated", "published", "measured"]
 
 CONFIDENCE = 0.95
 """Two-sided coverage of every interval in the project."""
+UNSEEN = math.log(2 / (1 - CONFIDENCE))
+"""n draws miss an event of probability UNSEEN/n with probability e^−UNSEEN, as often as an interval may end too low."""
+ROOM = 1e-9
+"""How far a value may lie outside its interval, absolutely and relative to it: rounding."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Estimate:
     """A value with an interval that holds it, and the label that says how far to trust it.
+
+    It serves as its value where a number is wanted: `float(r)`, `f"{r:.3f}"`, and `r < 0.7` or `r < other`, which
+    compare values and know nothing of intervals. `r == other` asks for the same estimate, label and interval included.
 
     Attributes:
         value: The number.
@@ -32,6 +40,9 @@ class Estimate:
         law: The law the number is about: "path", "marginal", "generative" or "learned"; empty where none applies.
         unit: "nats", "bits", "probability", "ratio", "seconds", "calls" …
         by: The algorithm that found it, such as "gap recursion", where several could have.
+
+    Raises:
+        ValueError: An unknown method, NaN, or a value outside its interval.
     """
 
     value: float
@@ -41,6 +52,18 @@ class Estimate:
     law: str = ""
     unit: str = ""
     by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise ValueError(f"method must be one of {', '.join(get_args(Method))}, got {self.method!r}")
+        for name in ("value", "low", "high"):
+            number = float(getattr(self, name)) + 0.0  # no number is minus zero
+            if math.isnan(number):
+                raise ValueError(f"{name} must be a number or infinite, got NaN")
+            object.__setattr__(self, name, number)
+        room = ROOM * max([1.0, *(abs(end) for end in (self.low, self.high) if math.isfinite(end))])
+        if not self.low - room <= self.value <= self.high + room:
+            raise ValueError(f"value {self.value} must lie between low {self.low} and high {self.high}")
 
     @classmethod
     def exact(cls, value: float, *, law: str = "", unit: str = "") -> Estimate:
@@ -71,21 +94,31 @@ class Estimate:
     def from_samples(cls, samples: object, *, law: str = "", unit: str = "") -> Estimate:
         """Mean of independent samples with Student's t interval (95 %).
 
+        For samples without rare large ones, or many; else `from_skewed_samples`.
+
         Args:
             samples: One-dimensional array-like of at least two finite numbers.
             law: See the class.
             unit: See the class.
 
         Raises:
-            ValueError: Fewer than two samples.
+            ValueError: Fewer than two samples, or one that is not finite.
         """
-        x = np.asarray(samples, dtype=np.float64).reshape(-1)
-        if x.size < 2:
-            raise ValueError(f"an interval needs at least two samples, got {x.size}")
-        mean = float(x.mean())
-        spread = float(x.std(ddof=1)) / math.sqrt(x.size)
-        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, x.size - 1)) * spread
+        x = _several(samples)
+        mean, half = float(x.mean()), student_half_width(x)
         return cls(mean, mean - half, mean + half, "monte-carlo", law, unit)
+
+    @classmethod
+    def from_skewed_samples(cls, samples: object, *, law: str = "", unit: str = "") -> Estimate:
+        """Mean of independent samples of which rare ones may be large: a 95 % interval with room for unseen ones.
+
+        Student's t interval, which vouches for what was seen, and beyond each end what n samples may have missed
+        (`unseen_shifts`). Arguments and errors are those of `from_samples`.
+        """
+        x = _several(samples)
+        mean, half = float(x.mean()), student_half_width(x)
+        down, up = unseen_shifts(x)
+        return cls(mean, mean - half - down, mean + half + up, "monte-carlo", law, unit)
 
     @classmethod
     def from_counts(cls, successes: int, trials: int, *, law: str = "", unit: str = "probability") -> Estimate:
@@ -147,6 +180,24 @@ class Estimate:
         ends = function(self.value), function(self.low), function(self.high)
         return dataclasses.replace(self, value=ends[0], low=ends[1], high=ends[2], unit=unit)
 
+    def __float__(self) -> float:
+        return self.value
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value, specification) if specification else str(self)
+
+    def __lt__(self, other: float | Estimate) -> bool:
+        return self.value < float(other)
+
+    def __le__(self, other: float | Estimate) -> bool:
+        return self.value <= float(other)
+
+    def __gt__(self, other: float | Estimate) -> bool:
+        return self.value > float(other)
+
+    def __ge__(self, other: float | Estimate) -> bool:
+        return self.value >= float(other)
+
     def __str__(self) -> str:
         label = " ".join(part for part in (self.unit, self.law and f"{self.law} law", self.method) if part)
         label += f" by {self.by}" if self.by else ""
@@ -156,3 +207,28 @@ class Estimate:
 
     def __repr__(self) -> str:
         return f"Estimate: {self}"
+
+
+def student_half_width(x: Float[np.ndarray, " n"]) -> float:
+    """Half-width of Student's 95 % interval for the mean of n ≥ 2 samples."""
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, x.size - 1)) * float(x.std(ddof=1)) / math.sqrt(x.size)
+
+
+def unseen_shifts(x: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """By how much events that n samples missed may move their mean down and up.
+
+    The rule of three: an event of probability λ/n goes unseen with probability about e^−λ, 2.5 % at λ = ln 40. It moves
+    the mean by λ/n for each unit of its size, and the largest deviations seen are taken for the size of what was not.
+    Nothing that a sample says guards against larger ones.
+    """
+    mean = float(x.mean())
+    return UNSEEN / x.size * (mean - float(x.min())), UNSEEN / x.size * (float(x.max()) - mean)
+
+
+def _several(samples: object) -> Float[np.ndarray, " n"]:
+    x = np.asarray(samples, dtype=np.float64).reshape(-1)
+    if x.size < 2:
+        raise ValueError(f"an interval needs at least two samples, got {x.size}")
+    if not np.isfinite(x).all():
+        raise ValueError(f"samples must be finite numbers, got {x[~np.isfinite(x)][0]}")
+    return x

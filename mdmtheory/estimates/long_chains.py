@@ -40,8 +40,9 @@ class LongChain:
         reveal: (N,) reveal probabilities w_k.
         correct: −ln(1 − SER) at the lengths `SHORT`, nats.
         surprise: E_p[−log q°] − E_q[−log q°] at the lengths `SHORT`, nats; q° the unpruned parent.
-        misfit: (R, 2) KL(q ‖ p(·|support)) for each sequence x ~ q in two unbiased forms, at the last of the lengths.
-        misfit_slope: (R, 2) its growth for each further token.
+        misfit: (R,) r − 1 − ln r, r = p(x|support)/q(x), for each sequence x ~ q at the last of the lengths; its mean
+            is KL(q ‖ p(·|support)).
+        misfit_slope: (R,) its growth for each further token.
     """
 
     language: NGramLanguage
@@ -73,7 +74,8 @@ class LongChain:
         for length, support in zip(SHORT, correct, strict=True):
             words = tokens[:, :length]
             log_ratio = markov.log_prob(language, words, reveal) - language.log_prob(words)
-            forms.append(_forms(log_ratio.cpu().numpy() + support))
+            given = log_ratio.cpu().numpy() + support
+            forms.append(np.expm1(given) - given)
         slope = (forms[-1] - forms[0]) / (SHORT[-1] - SHORT[0])
         return cls(language, reveal, correct, surprise, forms[-1], slope)
 
@@ -89,18 +91,11 @@ class LongChain:
         """KL(q‖p) = −ln(1 − SER) + KL(q ‖ p(·|support)), nats, cut to the bracket up to the path KL."""
         first = self.log_correct(length)
         samples = self.misfit + (length - SHORT[-1]) * self.misfit_slope
-        forms = [Estimate.from_samples(column) for column in samples.T if np.isfinite(column).all()]
-        rest = min(forms, key=lambda form: form.high - form.low)
+        rest = Estimate.from_skewed_samples(samples)
         top = path.path_kl(self.language, length, self.reveal)
         ends = first.value + rest.value, first.low + rest.low, first.high + rest.high
         value, low, high = np.clip(ends, min(first.low, top), top).tolist()
         return Estimate(value, low, high, "extrapolated", "marginal", "nats")
-
-
-def _forms(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Two forms of KL from ln r, r = p(x|support)/q(x): −ln r, and r − 1 − ln r, whose spread is of second order."""
-    with np.errstate(over="ignore"):
-        return np.stack([-log_ratio, np.expm1(log_ratio) - log_ratio], axis=1)
 
 
 def _line(values: tuple[float, ...], length: int, law: str) -> Estimate:

@@ -171,7 +171,7 @@ def learning_error_curve(
         return torch.where(exact.isneginf(), 0.0, exact.exp() * (exact - log_probs)).sum(1).clamp(min=0.0)
 
     losses, surplus = _sample_costs(denoiser, tokens, costs, num_nodes, num_draws, max_batch, generator)
-    return SampledCurve(tokens.shape[1], losses, surplus)
+    return SampledCurve(tokens.shape[1], losses, surplus, skewed=True)
 
 
 @torch.no_grad()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from languages import Estimate
@@ -38,3 +41,66 @@ def test_an_estimate_is_shown_in_one_short_line():
 def test_readings_must_be_finite_numbers(readings):
     with pytest.raises(ValueError, match="readings must be finite numbers, at least one of them"):
         Estimate.measured(readings, unit="seconds")
+
+
+def test_it_serves_as_a_number():
+    found = Estimate(0.25, 0.125, 0.5, "monte-carlo", "marginal", "probability")
+    assert float(found) == 0.25
+    assert f"{found:.3f}" == "0.250"
+    assert f"{found}" == str(found)
+    assert found < 0.7 < Estimate.exact(0.75)
+    assert found <= 0.25 <= found
+    assert found > Estimate.exact(0.125)
+    assert found >= Estimate.exact(0.25)
+    assert found != Estimate.exact(0.25)  # the same value is not the same estimate
+    assert max([found, Estimate.exact(1.0)], key=float).value == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1, 2, 0, "exact"), "value 1.0 must lie between low 2.0 and high 0.0"),
+        ((1, 1, 1, "exakt"), "method must be one of exact, bound, .*, got 'exakt'"),
+        ((1.0, 1.1, 1.2, "monte-carlo"), "must lie between"),
+        ((1.0, 0.5, 0.9, "monte-carlo"), "must lie between"),
+        ((math.nan, 0.0, 1.0, "exact"), "value must be a number or infinite, got NaN"),
+        ((1.0, 0.0, math.nan, "exact"), "high must be a number or infinite, got NaN"),
+    ],
+)
+def test_what_is_no_estimate_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Estimate(*arguments)
+
+
+def test_ends_may_miss_the_value_by_rounding_and_be_infinite():
+    assert Estimate(1.0, 1.0 + 1e-12, 2.0, "bound").low > 1.0
+    assert Estimate(math.inf, math.inf, math.inf, "exact").value == math.inf
+    assert Estimate(0.5, 0.5, math.inf, "monte-carlo").high == math.inf
+
+
+def test_no_number_is_minus_zero():
+    found = Estimate.exact(0.0).scaled(-1.0)
+    assert [math.copysign(1.0, end) for end in (found.value, found.low, found.high)] == [1.0] * 3
+    assert str(found) == "0 (exact)"
+
+
+@pytest.mark.parametrize("make", [Estimate.from_samples, Estimate.from_skewed_samples])
+@pytest.mark.parametrize("samples", [[1.0, math.nan], [math.inf, 1.0], np.array([[0.0], [-math.inf]])])
+def test_samples_must_be_finite(make, samples):
+    with pytest.raises(ValueError, match="samples must be finite numbers, got"):
+        make(samples)
+
+
+def test_few_samples_have_students_quantile():
+    """1, 2, 3: mean 2, standard error 1/√3, and t with two degrees of freedom has its 97.5 % at 4.302653."""
+    found = Estimate.from_samples([1.0, 2.0, 3.0])
+    assert (found.value, found.high) == (2.0, pytest.approx(2 + 4.30265273 / math.sqrt(3), abs=1e-8))
+    assert found.low == pytest.approx(4 - found.high, abs=1e-12)
+
+
+def test_skewed_samples_leave_room_for_what_was_not_drawn():
+    """0, 0, 0, 4: an event missed by four draws has a chance of up to ln(40)/4, and a size of 3 above, 1 below."""
+    plain, found = (make([0.0, 0.0, 0.0, 4.0]) for make in (Estimate.from_samples, Estimate.from_skewed_samples))
+    assert found.value == plain.value == 1.0
+    assert found.high - plain.high == pytest.approx(3 * math.log(40) / 4, abs=1e-12)
+    assert plain.low - found.low == pytest.approx(math.log(40) / 4, abs=1e-12)
