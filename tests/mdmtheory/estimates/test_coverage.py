@@ -28,7 +28,6 @@ from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.estimates import (
     estimate_generative_log_ter,
     estimate_learning_error,
-    estimate_path_curve,
     estimate_sequence_error_rate,
     estimate_surviving_sequence_error_rate,
     learning_error_curve,
@@ -150,7 +149,7 @@ def test_path_kl():
     truth = exact.total_correlation - float(exact.h(before).mean())
 
     def ask(generator):
-        return estimate_path_curve(HIDDEN, 5, num_sequences=32, num_nodes=5, generator=generator).path_kl(REVEAL)
+        return estimate_information_curve(HIDDEN, 5, num_sequences=32, num_nodes=5, generator=generator).path_kl(REVEAL)
 
     covers(ask, truth, width=1.0)
 
