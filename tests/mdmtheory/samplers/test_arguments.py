@@ -37,7 +37,7 @@ def on_torch(number):
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
-@pytest.mark.parametrize("kind", [np.float64, float, on_torch], ids=str)
+@pytest.mark.parametrize("kind", [np.float64, float, on_torch], ids=lambda kind: kind.__name__)
 def test_what_was_checked_is_stored(config, kind):
     """Whole numbers may come as 2.0, all from NumPy or torch: the config is the same, and holds int and float."""
     fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config) if field.init}
