@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
     Model = CausalLanguageModel | NetworkDenoiser | NoisyNetworkDenoiser
 
-Network = Literal["mdm", "sedd-absorb", "sedd-uniform", "uniform", "d3pm-uniform", "ar"]
-"""Networks that can be trained: an MDM with its usual loss, its variants (`mdmtheory.training.recipes`), and an AR."""
+Network = Literal["mdm", "mdm-exact", "sedd-absorb", "sedd-uniform", "uniform", "d3pm-uniform", "ar", "ar-exact"]
+"""Networks that can be trained: an MDM with its usual loss, its variants (`mdmtheory.training.recipes`), and an AR.
+
+"-exact": trained on the exact law of each token in the place of the one that was drawn.
+"""
+CAUSAL = ("ar", "ar-exact")
+"""Those that write from left to right, one token a step."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +96,7 @@ class ModelCell(LanguageCell):
         from mdmtheory.samplers.autoregressive import sample_autoregressive
 
         generator = self.generator()
-        places: dict[str, Any] = {"denoiser": "ar", "sampler": "left-to-right", "steps": self.length}
+        places: dict[str, Any] = {"denoiser": self.kind, "sampler": "left-to-right", "steps": self.length}
         tokens = language.sample(max(1024, self.sequences), self.length, generator=generator)
         paired = language.log_prob(tokens) - model.log_prob(tokens).to(language.device)
         kl = Estimate.from_samples(paired.cpu().numpy(), law="marginal", unit="nats")
@@ -152,7 +157,7 @@ class ModelCell(LanguageCell):
 
         rounds = sum(min(n, self.length) for n in self.steps) or self.length
         sampling = 5.0 + rounds * self.sequences * self.length * (2e-6 if self.device == "cpu" else 1e-8)
-        kind: Literal["mdm", "ar"] = "ar" if self.kind == "ar" else "mdm"
+        kind: Literal["mdm", "ar"] = "ar" if self.kind in CAUSAL else "mdm"
         return sampling + estimated_seconds(self.recipe, kind, self.length, on_cpu=self.device == "cpu")
 
     def estimated_bytes(self) -> float:
@@ -171,4 +176,6 @@ def training_config(name: str, network: Network) -> TrainingConfig:
 
     if network in ("mdm", "ar"):
         return recipe(name, network)
+    if network in ("mdm-exact", "ar-exact"):
+        return recipe(name, "ar" if network in CAUSAL else "mdm", targets="exact")
     return recipe(name, "mdm", variant=network)

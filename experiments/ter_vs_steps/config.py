@@ -15,7 +15,8 @@ class Config(SyntheticConfig):
 
     Attributes:
         steps: Numbers of sampling steps N for the exact denoiser.
-        models: Which networks to train: mdm, sedd-absorb, sedd-uniform, uniform (noise), d3pm-uniform, ar; or none.
+        models: Which networks to train: mdm, sedd-absorb, sedd-uniform, uniform (noise), d3pm-uniform, ar;
+            mdm-exact and ar-exact, on exact targets; or none.
         model_steps: Numbers of sampling steps at which a trained diffusion model is measured.
         recipe: Training recipe: smoke, demo or paper.
         samples: Sequences sampled from the exact denoiser at each N.

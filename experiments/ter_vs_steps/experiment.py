@@ -11,7 +11,7 @@ from experiments.shared.language_cell import content_digest
 from experiments.shared.oracle_samples import OracleCell
 from experiments.shared.path_law import PathCell
 from experiments.shared.published import TER_INCREASE_PERCENT, PublishedCell
-from experiments.shared.trained_models import ModelCell
+from experiments.shared.trained_models import CAUSAL, ModelCell
 from experiments.ter_vs_steps.config import PRESETS, Config
 from experiments.ter_vs_steps.report import report
 
@@ -34,7 +34,7 @@ def cells(config: Config) -> Sequence[Cell]:
                     *place,
                     kind,
                     config.recipe,
-                    () if kind == "ar" else config.model_steps,
+                    () if kind in CAUSAL else config.model_steps,
                     config.model_samples,
                     config.path_samples,
                     device=config.device,

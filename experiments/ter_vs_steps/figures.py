@@ -16,6 +16,7 @@ from experiments.harness.figures import (
 )
 from experiments.harness.tables import scaled
 from experiments.shared.look import common_legend, handles_of, of_length, percent_values, same_heights, save
+from experiments.shared.trained_models import CAUSAL
 
 if TYPE_CHECKING:
     import pandas
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 NAMES = {
     "oracle": "exact denoiser",
     "mdm": "trained MDM",
+    "mdm-exact": "trained MDM, exact targets",
     "sedd-absorb": "trained SEDD-absorb",
     "sedd-uniform": "trained SEDD-uniform",
     "uniform": "trained on uniform noise",
     "d3pm-uniform": "trained D3PM-uniform",
     "ar": "trained AR, one token a step",
+    "ar-exact": "trained AR, exact targets, one token a step",
 }
 
 
@@ -71,7 +74,7 @@ def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
     """Draw one metric of every denoiser; autoregressive models, which have no steps to choose, as a level."""
     rows = scaled(table[table["metric"] == metric], 100 if metric == "ter_increase" else 1)
     style = looks(NAMES)
-    stepwise = [name for name in NAMES if name != "ar"]
+    stepwise = [name for name in NAMES if name not in CAUSAL]
     published = rows[rows["method"] == "published"]
     if len(published):
         draw_estimates(axes, published, label="the paper's trained MDM: published", **style["mdm"])
@@ -84,9 +87,10 @@ def _panel(axes: Axes, table: pandas.DataFrame, metric: str, law: str) -> None:
             if method == "monte-carlo":  # a thin line leads the eye from marker to marker
                 part = part.sort_values("steps")
                 axes.plot(part["steps"].astype(float), part["value"], color=style[denoiser]["color"], linewidth=0.6)
-    label = f"{NAMES['ar']}: estimate, 95 %"
-    for value, low, high in rows.loc[rows["denoiser"] == "ar", ["value", "low", "high"]].to_numpy("float64"):
-        draw_level(axes, value, low, high, label=label, color=style["ar"]["color"])
+    for name in CAUSAL:
+        label = f"{NAMES[name]}: estimate, 95 %"
+        for value, low, high in rows.loc[rows["denoiser"] == name, ["value", "low", "high"]].to_numpy("float64"):
+            draw_level(axes, value, low, high, label=label, color=style[name]["color"])
     steps = rows.loc[rows["denoiser"].isin(stepwise), "steps"]
     log_steps(axes, [int(n) for n in steps.unique() if n == n])
     if metric == "ter_increase":

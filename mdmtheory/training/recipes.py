@@ -35,13 +35,14 @@ of its fraction changed nothing (0.0530); the linear schedule instead of the geo
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from mdmtheory.networks.operations import BACKWARD, forward_operations
 from mdmtheory.training.config import Corpus, NetworkConfig, RunConfig, TrainingConfig
-from mdmtheory.training.objectives import AR, D3PM, SEDD, Objective
+from mdmtheory.training.objectives import AR, D3PM, SEDD, Objective, Targets
 from mdmtheory.training.optimizer import OptimizerConfig
 
 Kind = Literal["mdm", "ar"]
@@ -100,7 +101,7 @@ _STARTUP = 8.0
 """Importing the training libraries, seconds."""
 
 
-def recipe(name: str, kind: Kind, *, variant: str | None = None) -> TrainingConfig:
+def recipe(name: str, kind: Kind, *, variant: str | None = None, targets: Targets = "samples") -> TrainingConfig:
     """Return a training run by name.
 
     Args:
@@ -109,6 +110,7 @@ def recipe(name: str, kind: Kind, *, variant: str | None = None) -> TrainingConf
         kind: "mdm" or "ar".
         variant: Another loss or noise for an "mdm", see `VARIANTS`: "sedd-absorb", "sedd-uniform",
             "uniform" or "d3pm-uniform".
+        targets: What the loss compares with: the tokens that were drawn, or their "exact" law; see `Objective`.
 
     Raises:
         ValueError: An unknown name, kind or variant.
@@ -119,10 +121,14 @@ def recipe(name: str, kind: Kind, *, variant: str | None = None) -> TrainingConf
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
     if variant is None:
-        return RECIPES[name, kind]
+        return _with_targets(RECIPES[name, kind], targets)
     if variant not in VARIANTS or kind != "mdm":
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, for kind mdm; got {variant!r} for {kind!r}")
-    return RECIPES[name, kind].changed(objective=VARIANTS[variant])
+    return _with_targets(RECIPES[name, kind].changed(objective=VARIANTS[variant]), targets)
+
+
+def _with_targets(config: TrainingConfig, targets: Targets) -> TrainingConfig:
+    return config.changed(objective=dataclasses.replace(config.objective, targets=targets))  # type: ignore[type-var]
 
 
 def estimated_seconds(name: str, kind: Kind, length: int, *, on_cpu: bool) -> float:

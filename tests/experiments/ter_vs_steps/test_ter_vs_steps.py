@@ -16,7 +16,7 @@ from experiments.harness.tables import read_results
 from experiments.shared.oracle_samples import OracleCell
 from experiments.shared.path_law import PathCell
 from experiments.shared.published import TER_INCREASE_PERCENT, PublishedCell
-from experiments.shared.trained_models import ModelCell
+from experiments.shared.trained_models import ModelCell, training_config
 from experiments.ter_vs_steps import EXPERIMENT, PRESETS, Config, main
 from experiments.ter_vs_steps.experiment import cells
 from experiments.ter_vs_steps.report import report
@@ -77,7 +77,7 @@ def test_a_second_run_reuses_every_cell(smoke, capsys):
     assert again.out.splitlines()[:8] == printed.splitlines()[:8]
 
 
-@pytest.mark.parametrize(("network", "has_path"), [("sedd-absorb", True), ("sedd-uniform", False)])
+@pytest.mark.parametrize(("network", "has_path"), [("sedd-absorb", True), ("sedd-uniform", False), ("mdm-exact", True)])
 def test_networks_of_other_losses_and_noise(network, has_path, tmp_path):
     """Masks have a path law, uniform noise has samples; both are judged, as what they are."""
     rows = ModelCell("2-gram:vocab=3", "", 8, 0, network, "smoke", (2, 4), 64, 32).run(tmp_path)
@@ -170,3 +170,19 @@ def test_the_figure_shows_every_denoiser(smoke, figures_of):
     assert line.get_ydata() == pytest.approx((100 * exact["value"]).tolist())
     (trained,) = above[0].containers
     assert trained.lines[0].get_ydata() == pytest.approx((100 * rows.loc[rows["denoiser"] == "mdm", "value"]).tolist())
+
+
+def test_exact_targets_are_named_in_rows_legend_and_tables(tmp_path, figures_of):
+    config = dataclasses.replace(
+        PRESETS["smoke"], languages=("2-gram:vocab=3",), lengths=(8,), steps=(2,), model_steps=(2,),
+        models=("mdm-exact", "ar-exact"), samples=16, path_samples=8,
+    )  # fmt: skip
+    table = EXPERIMENT.run(config, tmp_path, jobs=1).table
+    assert {"mdm-exact", "ar-exact"} < set(table["denoiser"])
+    assert {training_config("demo", kind).objective.targets for kind in config.networks} == {"exact"}
+    assert {training_config("demo", kind).objective.targets for kind in ("mdm", "ar")} == {"samples"}
+    (figure,) = figures_of(EXPERIMENT, table, config).values()
+    said = set(legend_of(figure))
+    assert "trained MDM, exact targets: estimate, 95 %" in said
+    assert "trained AR, exact targets, one token a step: estimate, 95 %" in said
+    assert report(table, config).count("ar-exact") == 1
