@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+GROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what this group of processes may take."""
 MOST_OPERATIONS = 3e11
 """Operations of one calculation, where it names no number of its own: some twenty seconds of two cores in products."""
 
@@ -84,9 +86,11 @@ def free_bytes(device: torch.device | str = "cpu") -> int:
     except (OSError, StopIteration):
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
-        group = Path("/sys/fs/cgroup")
-        limit, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
-        available = min(available, max(0, int(limit) - int(used)))
+        limit, used = (int((GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        # Files read once count as used until somebody needs their memory: after an hour of reading all would be "used".
+        lines = (GROUP / "memory.stat").read_text().splitlines()
+        used -= next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+        available = min(available, max(0, limit - used))
     except (OSError, ValueError):
         pass  # no such limit here
     return available

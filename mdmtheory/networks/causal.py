@@ -11,7 +11,7 @@ from languages.checks import check_count, check_tokens
 from mdmtheory.diffusion.losses import causal_inputs
 from mdmtheory.networks.cache import KeyValueCache
 from mdmtheory.networks.transformer import Transformer
-from mdmtheory.networks.wrapped import WrappedNetwork
+from mdmtheory.networks.wrapped import WrappedNetwork, check_network
 
 
 class CausalLanguageModel(WrappedNetwork):
@@ -28,8 +28,9 @@ class CausalLanguageModel(WrappedNetwork):
             network: A causal transformer; it is put in evaluation mode.
 
         Raises:
-            ValueError: A bidirectional network.
+            ValueError: A bidirectional network, or none at all.
         """
+        check_network(network)
         if not network.config.causal:
             raise ValueError("network must be causal (config.causal=True); MaskedNetwork takes bidirectional ones")
         super().__init__(network)

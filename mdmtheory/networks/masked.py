@@ -13,7 +13,7 @@ from torch import Tensor
 from languages.checks import check_tokens
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.networks.weights import load_network, save_network
-from mdmtheory.networks.wrapped import WrappedNetwork
+from mdmtheory.networks.wrapped import WrappedNetwork, check_network
 
 
 class MaskedNetwork(WrappedNetwork):
@@ -30,8 +30,9 @@ class MaskedNetwork(WrappedNetwork):
             network: A bidirectional transformer; it is put in evaluation mode.
 
         Raises:
-            ValueError: A causal network.
+            ValueError: A causal network, or none at all.
         """
+        check_network(network)
         if network.config.causal:
             raise ValueError(
                 "network must be bidirectional (config.causal=False); CausalLanguageModel takes causal ones"

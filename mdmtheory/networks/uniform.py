@@ -16,7 +16,7 @@ from mdmtheory.diffusion.parametrisations import Parametrisation, check_parametr
 from mdmtheory.diffusion.processes import Uniform
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.networks.weights import load_network, read_tensors, write_tensors
-from mdmtheory.networks.wrapped import WrappedNetwork
+from mdmtheory.networks.wrapped import WrappedNetwork, check_network
 
 
 class UniformNetwork(WrappedNetwork):
@@ -45,6 +45,7 @@ class UniformNetwork(WrappedNetwork):
             ValueError: A network that is causal or not conditioned on the time, an unknown parametrisation, or a
                 `least_alpha` or `least_prob` outside (0, 1) and [0, 1].
         """
+        check_network(network)
         if network.config.causal or not network.config.time_conditioned:
             raise ValueError("network must be bidirectional and time-conditioned to denoise uniform noise")
         check_parametrisation(parametrisation)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Self
 
 import torch
+from torch import nn
 
 from mdmtheory.networks.transformer import Transformer
+
+
+def check_network(network: object) -> None:
+    """Raise a ValueError that says what would be right unless this is a network."""
+    if not isinstance(network, nn.Module) or not hasattr(network, "config"):
+        raise ValueError(
+            "network must be a Transformer, such as load_network or train(…).network give; "
+            f"got {type(network).__name__}. Oracle(language) denoises a language without one"
+        )
 
 
 class WrappedNetwork:

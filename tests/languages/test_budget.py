@@ -28,6 +28,17 @@ def test_free_memory_is_positive():
     assert free_bytes() > 0
 
 
+def test_files_that_were_read_leave_their_memory_to_others(tmp_path, monkeypatch):
+    """A group of a million bytes, nine tenths of them files that nobody reads any more."""
+    monkeypatch.setattr("languages.budget.GROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("990000\n")
+    (tmp_path / "memory.stat").write_text("anon 50000\nfile 940000\nactive_file 40000\ninactive_file 900000\n")
+    assert free_bytes() == 910_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes() > 10**6  # no limit
+
+
 @given(st.integers(0, 10**9), st.integers(1, 10**9))
 def test_the_largest_affordable_size(last, more):
     assert largest(lambda size: size <= last, last + more) == last

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from languages import language_from
 from mdmtheory.denoisers import Denoiser
-from mdmtheory.networks import MaskedNetwork, TransformerConfig, fresh_network
+from mdmtheory.networks import CausalLanguageModel, MaskedNetwork, TransformerConfig, UniformNetwork, fresh_network
 
 
 def make(**options: object) -> MaskedNetwork:
@@ -80,3 +81,10 @@ def test_save_and_load(tmp_path: Path, tokens: torch.Tensor) -> None:
     (tmp_path / "d.safetensors").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"d\.safetensors"):
         MaskedNetwork.load(tmp_path / "d.safetensors")
+
+
+@pytest.mark.parametrize("face", [MaskedNetwork, UniformNetwork, CausalLanguageModel])
+def test_what_is_no_network_is_named(face: type) -> None:
+    for slip in (language_from("2-gram"), "2-gram", None, torch.nn.Linear(2, 2)):
+        with pytest.raises(ValueError, match=rf"network must be a Transformer.*got {type(slip).__name__}\. Oracle"):
+            face(slip)
