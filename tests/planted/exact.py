@@ -78,4 +78,18 @@ FAULTS: list[Fault] = [
         "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_what_three_rare_factors_leave "
         "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_rare_factors_against_exact_arithmetic",
     ),
+    Fault(
+        "the drift of a slowly mixing chain is taken to shrink as fast as it seems to",
+        f"{MARKOV}/extrapolation.py",
+        "recent, max(decay, memory))",
+        "recent, decay)",
+        "tests/mdmtheory/exact/test_markov_extrapolation.py::test_a_fast_drift_does_not_hide_a_slow_one",
+    ),
+    Fault(
+        "no error is printed as minus zero",
+        f"{MARKOV}/extrapolation.py",
+        "Estimate(abs(math.expm1(min(0.0, value))), low, high",
+        "Estimate(-math.expm1(min(0.0, value)), low, high",
+        "tests/mdmtheory/exact/test_markov_extrapolation.py::test_no_error_is_no_negative_zero",
+    ),
 ]

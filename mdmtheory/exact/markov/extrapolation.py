@@ -6,9 +6,11 @@ geometrically fast in a chain that mixes (docs/theory.md §3). One pass gives 1 
     1 − SER(L) = (1 − SER(D)) · λ^{L−D}.
 
 The error is estimated from the drift of the ratio over the last lengths: its steps shrink by a factor θ each, so what
-is still to come is a geometric series. That is an estimate, not a bound. A certified bracket is another matter: at
-revealed fraction t a gap of more than ln(tol)/ln(1 − t) positions is rare, so longer ones need not be followed; filling
-them once with failure and once with success encloses the SER.
+is still to come is a geometric series. A fast part of the drift may hide a slow one, so θ is no less than the second
+eigenvalue modulus of the chain, by which it forgets. That is an estimate, not a bound.
+
+A certified bracket is another matter: at revealed fraction t a gap of more than ln(tol)/ln(1 − t) positions is rare, so
+longer ones need not be followed; filling them once with failure and once with success encloses the SER.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ ROUNDING = 4e-15
 """Error of a log-ratio from rounding alone."""
 SAFETY = 3.0
 """Factor on the estimated error."""
+SLOW = 0.9
+"""A chain that keeps more than this from token to token may drift for long below rounding."""
+MOST_EIGENVALUES = 1024
+"""Tokens up to which all eigenvalues are computed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +113,7 @@ def extrapolated_sequence_error_rate(
     length, tolerance = check_count("length", length), check_fraction("tolerance", tolerance)
     steps = len(step_hazards(reveal))
     chain = check_chain(language, OTHERWISE)
+    memory = _memory(chain)
     best: Estimate | None = None
     for depth in DEPTHS:
         if best is not None and recursion_work(chain.vocab_size, depth, steps) > WORK:
@@ -114,7 +121,7 @@ def extrapolated_sequence_error_rate(
         success = success_curve(chain, min(depth, length), reveal).cpu().numpy()
         if length <= depth:
             return Estimate.exact(1 - float(success[-1]), law="marginal", unit="probability")
-        found = _extrapolate(success, length)
+        found = _extrapolate(success, length, memory)
         if best is None or found.high - found.low < best.high - best.low:
             best = found
         if best.high - best.low <= 2 * tolerance and _irreducible(chain):
@@ -145,7 +152,8 @@ def error_exponent(language: Language, reveal: object, *, depth: int = 36) -> Es
         ValueError: Another kind of language, or reveal probabilities that are none.
     """
     depth = check_count("depth", depth, least=20)
-    tail = _tail(success_curve(check_chain(language, OTHERWISE), depth, reveal).cpu().numpy())
+    chain = check_chain(language, OTHERWISE)
+    tail = _tail(success_curve(chain, depth, reveal).cpu().numpy(), _memory(chain))
     pending = tail.drift * tail.decay / (1 - tail.decay) if tail.decay < 1 else math.inf
     error = SAFETY * pending + ROUNDING if tail.drift > 0 else ROUNDING
     return Estimate(-tail.rate, max(0.0, -tail.rate - error), -tail.rate + error, "extrapolated", "marginal", "nats")
@@ -196,6 +204,16 @@ def _irreducible(language: NGramLanguage) -> bool:
     return int(connected_components(pattern, connection="strong")[0]) == 1
 
 
+def _memory(language: NGramLanguage) -> float:
+    """Second largest eigenvalue modulus, the phase of a periodic chain apart: what it keeps from token to token."""
+    start, transition = language.first_order()
+    occurs = ((start > 0) | (transition > 0).any(0)).cpu()
+    if int(occurs.sum()) > MOST_EIGENVALUES:
+        return 0.0
+    moduli = np.abs(np.linalg.eigvals(transition.cpu()[occurs][:, occurs].numpy()))
+    return float(moduli[moduli < 1 - 1e-12].max(initial=0.0))
+
+
 def _longest_gaps(reveal: object, length: int, tolerance: float) -> list[int]:
     """The longest gap that is followed from each step with w_k > 0 on."""
     if not 0 < tolerance < 1:
@@ -205,31 +223,33 @@ def _longest_gaps(reveal: object, length: int, tolerance: float) -> list[int]:
     return [length, *(min(length, math.ceil(math.log(tolerance) / math.log(share))) for share in shares[1:])]
 
 
-def _extrapolate(success: NDArray[np.float64], length: int) -> Estimate:
+def _extrapolate(success: NDArray[np.float64], length: int, memory: float = 0.0) -> Estimate:
     """SER at a length beyond the depth of the success curve."""
     if success[-1] == 0:
         # Below the range of floats at the depth, so all the more beyond it.
         return Estimate(1.0, 1.0, 1.0, "extrapolated", "marginal", "probability")
-    tail = _tail(success)
+    tail = _tail(success, memory)
     value, error = tail.log_success(length), tail.error(length - len(success))
-    low, high = (-math.expm1(min(0.0, end)) for end in (value + error, value - error))
-    return Estimate(-math.expm1(min(0.0, value)), low, high, "extrapolated", "marginal", "probability")
+    # The modulus, for −expm1(0) is −0.
+    low, high = (abs(math.expm1(min(0.0, end))) for end in (value + error, value - error))
+    return Estimate(abs(math.expm1(min(0.0, value))), low, high, "extrapolated", "marginal", "probability")
 
 
-def _tail(success: NDArray[np.float64]) -> _Tail:
+def _tail(success: NDArray[np.float64], memory: float) -> _Tail:
     """The tail whose drift is smallest, over the periods tried."""
     with np.errstate(divide="ignore"):
         curve = np.log(success)
-    fits = (_fitted(curve, period) for period in range(1, LONGEST_PERIOD + 1))
+    fits = (_fitted(curve, period, memory) for period in range(1, LONGEST_PERIOD + 1))
     return min(fits, key=lambda tail: tail.error(len(curve)))
 
 
-def _fitted(curve: NDArray[np.float64], period: int) -> _Tail:
+def _fitted(curve: NDArray[np.float64], period: int, memory: float) -> _Tail:
     """Rate, drift and decay from the last lengths."""
     rates = (curve[period:] - curve[:-period]) / period
     steps = np.abs(np.diff(rates[-2 * WINDOW - 1 :]))
     earlier, recent = float(steps[:WINDOW].max()), float(steps[WINDOW:].max())
     if recent <= ROUNDING:
-        return _Tail(curve, period, float(rates[-1]), 0.0, 1.0)
+        # What drifts by less than rounding, but for long, adds up.
+        return _Tail(curve, period, float(rates[-1]), ROUNDING if memory > SLOW else 0.0, memory)
     decay = min(1.0, (recent / earlier) ** (1 / WINDOW)) if earlier > 0 else 1.0
-    return _Tail(curve, period, float(rates[-1]), recent, decay)
+    return _Tail(curve, period, float(rates[-1]), recent, max(decay, memory))

@@ -89,6 +89,38 @@ def test_reducible_chains_are_bracketed_not_extrapolated():
     assert estimate.high - estimate.low < 2e-6
 
 
+@pytest.mark.parametrize("seed", [5, 12, 13, 16, 20])
+def test_a_fast_drift_does_not_hide_a_slow_one(seed):
+    """Two classes of tokens joined by 1e−6: one dies out fast and drifts no more, the other takes over far out."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((4, 4))
+    for first in (0, 2):
+        rows = rng.dirichlet([1, 1], size=2)
+        if rng.random() < 0.7:
+            rows[rng.integers(2), rng.integers(2)] = 0
+        table[first : first + 2, first : first + 2] = rows / rows.sum(1, keepdims=True)
+    joined = np.zeros((4, 4))
+    joined[:2, 2] = joined[2:, 0] = 1
+    share = rng.choice([0.5, 0.9, 0.99, 0.999, 1 - 1e-5, 1])
+    language = NGramLanguage((1 - 1e-6) * table + 1e-6 * joined, [share, 0, 1 - share, 0])
+    reveal = uniform_reveal(int(rng.choice([2, 4, 8, 16])))
+    exact = 1 - markov.sequence_error_curve(language, 70, reveal).numpy()
+    memory = extrapolation._memory(language)
+    assert memory == pytest.approx(1 - 2e-6, abs=1e-8)
+    estimate = extrapolation._extrapolate(exact[:24], 70, memory)
+    assert estimate.low <= 1 - exact[-1] <= estimate.high
+
+
+def test_no_error_is_no_negative_zero():
+    language = NGramLanguage(np.full((3, 3), 1 / 3))
+    for estimate in (
+        markov.extrapolated_sequence_error_rate(language, 200, uniform_reveal(4)),
+        extrapolation._extrapolate(np.ones(24), 200),
+    ):
+        assert [math.copysign(1, end) for end in (estimate.value, estimate.low)] == [1, 1]
+        assert estimate.value == 0
+
+
 def test_bad_tolerance():
     language = random_ngram(2, 3, seed=2, prune_below=0.2)
     for tolerance in (0.0, 1.0, -1.0, math.nan):
