@@ -17,6 +17,9 @@ ELIMINATION_LIMIT = 256
 ITERATIONS = 3000
 """Larger chains are stepped this often, which takes little memory; where that is too slow, LU serves."""
 
+LEAST = float(np.nextafter(0.0, 1.0))
+"""The least positive number of float64."""
+
 
 def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """Long-run average of the chain's law, lim 1/T Σ_t start·Pᵗ, which exists for every finite chain.
@@ -28,7 +31,7 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
         start: (S,) law at time zero.
 
     Returns:
-        (S,) the limit; exact zeros on transient states.
+        (S,) the limit; exact zeros on transient states, and on recurrent ones that are not reached.
 
     Raises:
         ValueError: A large chain so stiff that its equations are singular in floating point.
@@ -37,8 +40,10 @@ def cesaro_limit(transition: sparse.csr_matrix, start: NDArray[np.float64]) -> N
     absorbed = absorbed_law(transition, structure, start)
     limit = np.zeros_like(start)
     for members, closed in zip(structure.classes, structure.class_is_recurrent, strict=True):
-        if closed:
-            limit[members] = absorbed[members].sum() * class_law(transition[members][:, members])
+        mass = absorbed[members].sum()
+        if closed and mass > 0:
+            # A recurrent state is possible however rare: less than the least number is no zero.
+            limit[members] = np.maximum(mass * class_law(transition[members][:, members]), LEAST)
     return limit / limit.sum()
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from languages.inference.forward_backward import batched
 from languages.inference.forward_backward.compiled import CompiledForwardBackward
 from languages.inference.frontier.conditionals import frontier_log_laws
-from languages.inference.frontier.likelihood import frontier_log_likelihood
+from languages.inference.frontier.likelihood import followed_log_likelihood, frontier_log_likelihood
 from languages.inference.positions import rows_with_any
 from languages.inference.segments import Segments, subset, whole_rows
 from languages.inference.state_chain import ContextChain, StateChain
@@ -56,15 +56,19 @@ class HiddenInference:
         Args:
             tokens: (B, L) with holes.
         """
+        if isinstance(self.chain, ContextChain) and tokens.device.type == "cpu":
+            return frontier_log_likelihood(self.chain, tokens, self._likelihood_beside)
         if not self._compiled(tokens, torch.float64):  # a GPU, many transitions, or factors beyond the linear algebra
             return batched.log_likelihood(self.chain, tokens)
-        if isinstance(self.chain, ContextChain):
-            return frontier_log_likelihood(self.chain, tokens, self._likelihood_beside)
         return self._likelihood_beside(tokens)
 
     def _likelihood_beside(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, " B"]:
-        """`log_likelihood` of rows side by side."""
-        result, doubtful = self._side_by_side(torch.float64).log_likelihood(tokens)
+        """`log_likelihood` of rows side by side; one by one where a weight is in danger, for that knows its edges."""
+        result, doubtful = torch.empty(len(tokens), dtype=torch.float64), torch.ones(len(tokens), dtype=torch.bool)
+        if self._compiled(tokens, torch.float64):
+            result, doubtful = self._side_by_side(torch.float64).log_likelihood(tokens)
+        if isinstance(self.chain, ContextChain) and bool(doubtful.any()):
+            result[doubtful], doubtful[doubtful.clone()] = followed_log_likelihood(self.chain, tokens[doubtful])
         if bool(doubtful.any()):
             result[doubtful] = batched.settled_log_likelihood(self.chain, tokens[doubtful])
         return result
@@ -106,13 +110,15 @@ class HiddenInference:
         chain = self._in_precision(dtype)
         if chain.dtype != dtype:  # its probabilities do not fit in float32
             return self.log_law(tokens, wanted, segments, member, chain.dtype, alive=alive).to(dtype)
-        if not self._compiled(tokens, dtype):
+        followed = alive is not None and tokens.device.type == "cpu"
+        if not followed and not self._compiled(tokens, dtype):
             return _by_width(batched.hidden_log_law, chain, tokens, wanted, segments, member)
-        if alive is None:  # a hidden Markov model: all states are alive
-            law, doubtful = self._beside(tokens, wanted, segments, member, dtype)
-        else:
+        if followed:
             assert member is not None
+            assert alive is not None
             law, doubtful = self._context_log_law(tokens, wanted, segments, member, dtype, alive)
+        else:  # a hidden Markov model, all of whose states are alive, or leave-one-out
+            law, doubtful = self._beside(tokens, wanted, segments, member, dtype)
         if bool(doubtful.any()):
             member = _member(wanted, segments) if member is None else member
             again = doubtful[member]
@@ -133,28 +139,29 @@ class HiddenInference:
         dtype: torch.dtype,
         alive: Float[Tensor, " W"],
     ) -> tuple[Float[Tensor, "K V"], Bool[Tensor, " W"]]:
-        """Log-laws of an n-gram: crowded segments side by side, the others each for itself."""
+        """Log-laws of an n-gram: crowded segments side by side, the others and the doubtful each for itself."""
         assert isinstance(self.chain, ContextChain)
-        beside = self._side_by_side(dtype)
         following = FOLLOWING * alive * (len(self.chain.edges.prob) / self.chain.num_states)
-        empty = max(1.0, beside.lanes / len(alive))
-        crowded = following > 2 * beside.step_cost * segments.width * empty
-        # One method for all: nothing to split and to put together again.
-        if bool(crowded.all()):
-            return self._beside(tokens, wanted, segments, member, dtype)
-        work = float(following[~crowded].sum())
-        if not bool(crowded.any()):
-            law, doubtful = frontier_log_laws(self.chain, tokens, wanted, segments, work)
-            return law.to(dtype), doubtful
         law = torch.empty(len(member), self.chain.vocab_size, dtype=dtype)
-        doubtful = torch.empty_like(crowded)
-        together = crowded[member]
-        question = tokens, subset(wanted, together), segments.only(crowded), (crowded.cumsum(0) - 1)[member[together]]
-        law[together], doubtful[crowded] = self._beside(*question, dtype)
-        alone, doubtful[~crowded] = frontier_log_laws(
-            self.chain, tokens, subset(wanted, ~together), segments.only(~crowded), work
-        )
-        law[~together] = alone.to(dtype)
+        crowded, doubtful = torch.zeros(2, len(alive), dtype=torch.bool)
+        if self._compiled(tokens, dtype):
+            beside = self._side_by_side(dtype)
+            empty = max(1.0, beside.lanes / len(alive))
+            crowded = following > 2 * beside.step_cost * segments.width * empty
+        alone = ~crowded
+        if bool(crowded.any()):
+            together = crowded[member]
+            number = (crowded.cumsum(0) - 1)[member[together]]
+            question = tokens, subset(wanted, together), segments.only(crowded), number
+            law[together], doubtful[crowded] = self._beside(*question, dtype)
+            if dtype == torch.float64:  # following knows which edges a weight may meet, and so doubts less
+                alone |= doubtful
+        if bool(alone.any()):
+            single, work = alone[member], float(following[alone].sum())
+            found, doubtful[alone] = frontier_log_laws(
+                self.chain, tokens, subset(wanted, single), segments.only(alone), work
+            )
+            law[single] = found.to(dtype)
         return law, doubtful
 
     def _beside(

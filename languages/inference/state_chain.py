@@ -192,6 +192,13 @@ class ContextChain(StateChain):
         return Entries(entered, self.automaton.last_token[1:], certain)
 
     @functools.cached_property
+    def rarest(self) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"]]:
+        """The least probability of an edge out of each context, and of one into it; one where there is none."""
+        source, target, prob = self.edges
+        one = torch.ones(self.num_states, dtype=self.dtype, device=prob.device)
+        return one.scatter_reduce(0, source, prob, "amin"), one.scatter_reduce(0, target, prob, "amin")
+
+    @functools.cached_property
     def _forwards(self) -> Tensor:
         return _csr(*self.edges, self.num_states, self.num_states)
 

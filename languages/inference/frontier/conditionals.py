@@ -18,7 +18,7 @@ from languages.automata.walks import edges_allowed
 from languages.compilation import compiled
 from languages.inference.positions import slots
 from languages.inference.segments import Segments
-from languages.inference.state_chain import ContextChain
+from languages.inference.state_chain import LOG_SMALLEST, ContextChain
 from languages.inference.threads import over_rows
 
 IntArray = NDArray[np.int64]
@@ -44,10 +44,10 @@ def frontier_log_laws(
     doubtful = torch.zeros(len(segments.row), dtype=torch.bool)
     automaton = chain.automaton
     edges = automaton.offsets, automaton.edge_token, automaton.edge_target, automaton.edge_prob
-    tensors = tokens, slot, *segments, *edges, law, doubtful
+    tensors = tokens, slot, *segments, *edges, *chain.rarest, law, doubtful
     arrays = [tensor.contiguous().numpy() for tensor in tensors]
-    least = math.exp(chain.log_least(torch.float64))
-    over_rows(lambda first, last: _follow(first, last, least, *arrays), len(doubtful), work)
+    smallest = math.exp(LOG_SMALLEST[torch.float64])
+    over_rows(lambda first, last: _follow(first, last, smallest, *arrays), len(doubtful), work)
     return law, doubtful
 
 
@@ -55,7 +55,7 @@ def frontier_log_laws(
 def _follow(
     first_segment: int,
     last_segment: int,
-    least: float,
+    smallest: float,
     tokens: Int[np.ndarray, "B L"],
     slot: Int[np.ndarray, "B L"],
     row: Int[np.ndarray, " W"],
@@ -66,6 +66,8 @@ def _follow(
     edge_token: Int[np.ndarray, " E"],
     edge_target: Int[np.ndarray, " E"],
     edge_prob: Float[np.ndarray, " E"],
+    rarest_out: Float[np.ndarray, " S"],
+    rarest_in: Float[np.ndarray, " S"],
     law: Float[np.ndarray, "K V"],
     doubtful: Bool[np.ndarray, " W"],
 ) -> None:
@@ -74,7 +76,7 @@ def _follow(
     Args:
         first_segment: The first segment to work on.
         last_segment: The one after the last.
-        least: Rescaled positive weights below this make a segment doubtful.
+        smallest: A segment is doubtful if a positive weight times the rarest edge that it may meet falls below this.
         tokens: Rows with holes (id V).
         slot: Row of `law` for each position asked for, −1 elsewhere.
         row: Row of each segment.
@@ -85,6 +87,8 @@ def _follow(
         edge_token: Token of each edge.
         edge_target: State each edge enters.
         edge_prob: Probability of each edge.
+        rarest_out: Least probability of an edge out of each state.
+        rarest_in: Least probability of an edge into each state.
         law: −inf; the log-laws are written here.
         doubtful: False; set where a weight came near the end of floating point.
     """
@@ -127,7 +131,7 @@ def _follow(
             # A position's weights sum to one, so that a long segment does not underflow as a whole.
             for i in range(start, end):
                 alpha[i] /= mass
-                doubtful[w] |= 0.0 < alpha[i] < least
+                doubtful[w] |= alpha[i] * rarest_out[state[i]] < smallest
         if mass == 0.0:
             continue  # impossible, as above
         for i in range(level[width[w]], end):
@@ -136,8 +140,10 @@ def _follow(
             if asked[j] >= 0:
                 weights[:], total = 0.0, 0.0
                 for i in range(level[j + 1], level[j + 2]):
-                    weights[into[i]] += alpha[i] * beta[i]
-                    total += alpha[i] * beta[i]
+                    weight = alpha[i] * beta[i]
+                    weights[into[i]] += weight
+                    total += weight
+                    doubtful[w] |= beta[i] > 0.0 and weight < smallest
                 for v in range(hole):
                     if weights[v] > 0.0:
                         law[asked[j], v] = np.log(weights[v] / total)
@@ -157,7 +163,7 @@ def _follow(
             if top > 0.0:
                 for i in range(level[j], level[j + 1]):
                     beta[i] /= top
-                    doubtful[w] |= 0.0 < beta[i] < least
+                    doubtful[w] |= beta[i] > 0.0 and beta[i] * rarest_in[state[i]] < smallest
 
 
 @compiled(nogil=True)

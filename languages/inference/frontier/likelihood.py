@@ -7,15 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from languages.compilation import compiled
 from languages.inference.state_chain import LOG_SMALLEST, ContextChain
 
-TINY = 1e-100
-"""Shares of the mass below this are left to others, and larger ones if the rarest edge would take them out of range."""
 CROWDED = 16
 """Loops side by side go through all edges, but through one this many times faster than the kernel follows one."""
 MANY_CONTEXTS, CROWDED_MANY = 1 << 13, 2
@@ -33,7 +31,7 @@ def frontier_log_likelihood(
     left to another method.
 
     Args:
-        chain: The contexts of an n-gram, n ≥ 2, on the CPU, in float64, which holds it.
+        chain: The contexts of an n-gram, n ≥ 2, on the CPU, in float64.
         tokens: (B, T) with holes.
         otherwise: Answers the same question for the rows it is given.
     """
@@ -48,45 +46,54 @@ def frontier_log_likelihood(
     left = live.mean(1) * branching > most
     result = torch.empty(len(tokens), dtype=torch.float64)
     if not bool(left.all()):
-        masses, failed = _log_masses(
-            tokens[~left].contiguous().numpy(),
-            chain.vocab_size,
-            automaton.offsets.numpy(),
-            automaton.edge_token.numpy(),
-            automaton.edge_target.numpy(),
-            automaton.edge_prob.numpy(),
-            most * tokens.shape[1],
-            max(TINY, math.exp(LOG_SMALLEST[chain.dtype] - chain.log_edge)),
-        )
-        result[~left] = torch.from_numpy(masses)
-        left[~left] = torch.from_numpy(failed)
+        result[~left], left[~left] = followed_log_likelihood(chain, tokens[~left], most * tokens.shape[1])
     if bool(left.any()):
         result[left] = otherwise(tokens[left])
     return result
 
 
+def followed_log_likelihood(
+    chain: ContextChain, tokens: Int[Tensor, "B T"], budget: int | None = None
+) -> tuple[Float[Tensor, " B"], Bool[Tensor, " B"]]:
+    """Log-probability of the revealed tokens of each row, and the rows that ran out of budget or near underflow.
+
+    Args:
+        chain: The contexts of an n-gram, on the CPU, in float64.
+        tokens: (B, T) with holes.
+        budget: Edges that may be followed for each row, None for any number.
+    """
+    automaton = chain.automaton
+    edges = automaton.offsets, automaton.edge_token, automaton.edge_target, automaton.edge_prob, chain.rarest[0]
+    arrays = [tensor.contiguous().numpy() for tensor in (tokens, *edges)]
+    most = np.iinfo(np.int64).max if budget is None else budget
+    masses, failed = _log_masses(*arrays, chain.vocab_size, most, math.exp(LOG_SMALLEST[chain.dtype]))
+    return torch.from_numpy(masses), torch.from_numpy(failed)
+
+
 @compiled(nogil=True)
 def _log_masses(
     tokens: Int[np.ndarray, "B T"],
-    vocab_size: int,
     offsets: Int[np.ndarray, " S+1"],
     edge_token: Int[np.ndarray, " E"],
     edge_target: Int[np.ndarray, " E"],
     edge_prob: Float[np.ndarray, " E"],
+    rarest_out: Float[np.ndarray, " S"],
+    vocab_size: int,
     budget: int,
-    least: float,
+    smallest: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Log-probability of the revealed tokens of each row, and the rows that ran out of budget or near underflow.
+    """As `followed_log_likelihood`.
 
     Args:
         tokens: Rows with holes (id V).
-        vocab_size: V.
         offsets: Edges of state s are offsets[s] … offsets[s + 1] − 1, sorted by token.
         edge_token: Token of each edge.
         edge_target: State each edge enters.
         edge_prob: Probability of each edge.
+        rarest_out: Least probability of an edge out of each state.
+        vocab_size: V.
         budget: Edges that may be followed for each row.
-        least: Share of the mass whose product with any edge is an ordinary number.
+        smallest: A row fails if a share of the mass times the rarest edge that it may meet falls below this.
     """
     total, failed = np.zeros(len(tokens)), np.zeros(len(tokens), dtype=np.bool_)
     place = np.zeros(len(offsets) - 1, dtype=np.int64)
@@ -123,6 +130,6 @@ def _log_masses(
                 break  # impossible, or another method's
             for i in range(found):
                 flows[i] /= mass
-                failed[row] |= flows[i] < least
+                failed[row] |= flows[i] * rarest_out[following[i]] < smallest
             states, following, shares, flows, count = following, states, flows, shares, found
     return total, failed

@@ -48,6 +48,18 @@ def test_stiff_chains_keep_their_small_probabilities(limit, monkeypatch):
     np.testing.assert_allclose(law([[1, 1e-30, 3e-30], [0, 1, 0], [0, 0, 1]]), [0, 5 / 12, 7 / 12], rtol=1e-12)
 
 
+@pytest.mark.parametrize("limit", [256, 0], ids=["elimination", "sparse solver"])
+def test_recurrent_states_are_possible_however_rare(limit, monkeypatch):
+    """The last state has mass 1e-340, less than the least number, and is possible all the same."""
+    monkeypatch.setattr(stationary, "ELIMINATION_LIMIT", limit)
+    rare = 1e-170
+    language = NGramLanguage([[1 - rare, rare, 0], [0.5, 0.5 - rare, rare], [0, 0.5, 0.5]])
+    assert language.contains([[2, 2], [1, 2], [0, 1], [0, 2]]).tolist() == [True, True, True, False]
+    assert language.support().count(1) == 3
+    one_way = NGramLanguage([[1.0, 0.0, 0.0], [rare, 1 - rare, 0.0], [0.5, 0.0, 0.5]])
+    assert one_way.contains([[0], [1], [2]]).tolist() == [True, False, False]  # what is transient has no mass at all
+
+
 def test_clusters_that_hardly_ever_exchange():
     """Elimination alone keeps digits that every subtraction loses: two fast pairs joined by 1e-30 and 2e-30."""
     chain = np.array([[0.5, 0.5, 0, 0], [0.5, 0.5, 1e-30, 0], [0, 2e-30, 0.5, 0.5], [0, 0, 0.5, 0.5]])

@@ -11,6 +11,9 @@ import torch
 from reference import rational
 
 from languages import HMMLanguage, NGramLanguage
+from languages.inference import dispatch
+from languages.inference.forward_backward import batched
+from languages.inference.frontier import likelihood
 
 
 def check(language, reference, rows):
@@ -86,6 +89,33 @@ def test_segments_of_a_3_gram_with_rare_jumps(jump):
         [0, hole, hole, 1, 1, *[hole] * 5, 3, 3, *[hole] * 4],
     ]
     check(NGramLanguage(table, start), rational.ngram(table, start), rows)
+
+
+@pytest.mark.parametrize("crowded", [False, True], ids=["followed", "side by side"])
+@pytest.mark.parametrize("rare", [1e-152, 1e-200, 1e-290])
+@pytest.mark.parametrize("order", [2, 3])
+def test_one_rare_edge_is_no_reason_to_take_logarithms(order, rare, crowded, monkeypatch):
+    """A weight is in danger only where it may meet the rare edge: all rows stay with the compiled loops."""
+
+    def refused(*arguments):
+        raise AssertionError("logarithms")
+
+    monkeypatch.setattr(batched, "settled_log_law", refused)
+    monkeypatch.setattr(batched, "settled_log_likelihood", refused)
+    if crowded:
+        monkeypatch.setattr(likelihood, "CROWDED", 1 << 40)
+        monkeypatch.setattr(likelihood, "STEP", 0)
+        monkeypatch.setattr(dispatch, "FOLLOWING", 1e9)
+    rng = np.random.default_rng(0)
+    table = rng.dirichlet(np.ones(3), size=3 ** (order - 1)).reshape((3,) * order)
+    table[(0,) * (order - 1)] = [1 - 0.25, rare, 0.25]
+    start = np.full((3,) * (order - 1), 3.0 ** (1 - order))
+    language, reference = NGramLanguage(table, start), rational.ngram(table, start)
+    rows = rng.integers(0, 3, (12, 14))
+    rows[rng.random(rows.shape) < 0.5] = 3
+    rows[0] = [0, 0, 1, *[3] * 11]
+    rows[1] = [0, 0, 3, 1, *[3] * 9, 2]
+    check(language, reference, rows.tolist())
 
 
 @pytest.mark.parametrize("length", [24, 60])
