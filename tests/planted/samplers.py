@@ -127,4 +127,11 @@ FAULTS: list[Fault] = [
         "0",
         "tests/mdmtheory/samplers/test_arguments.py",
     ),
+    Fault(
+        "independent tokens are taken to excuse draws that are thrown away",
+        "mdmtheory/exact/methods/independent.py",
+        "_independent(question.language) and kept",
+        "_independent(question.language)",
+        "tests/mdmtheory/samplers/test_drawn_tokens.py::test_independent_tokens_do_not_excuse_them",
+    ),
 ]

@@ -10,6 +10,7 @@ from mdmtheory.exact.markov.generative import cross_entropy
 from mdmtheory.exact.methods.question import Question, Unserved
 from mdmtheory.exact.supported import supports_everything
 from mdmtheory.samplers.kernels import Kernel
+from mdmtheory.samplers.policies import Policy
 
 
 def no_divergence(question: Question) -> Estimate:
@@ -17,7 +18,9 @@ def no_divergence(question: Question) -> Estimate:
     question.require_oracle()
     sampler = question.as_order().sampler
     assert not isinstance(sampler, Kernel)
-    if not (_independent(question.language) or sampler.independent_rounds(question.language)):
+    # Draws that lose are thrown away: what is kept is likelier than it should be, even where tokens are independent.
+    kept = not (isinstance(sampler, Policy) and sampler.ranks_drawn)
+    if not ((_independent(question.language) and kept) or sampler.independent_rounds(question.language)):
         raise Unserved("tokens revealed together need not be independent")
     return Estimate.exact(0.0, law="marginal", unit="nats")
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from languages import random_hmm, random_ngram
+from languages import NGramLanguage, random_hmm, random_ngram
 from mdmtheory.denoisers import Oracle, PerturbedOracle
-from mdmtheory.exact import enumeration
+from mdmtheory.exact import enumeration, error
 from mdmtheory.samplers import Decoding
 from mdmtheory.samplers.policies import (
     Confidence,
@@ -111,6 +111,17 @@ def test_one_token_a_step_by_the_product_formula():
     torch.testing.assert_close(found.probs, expected, rtol=0, atol=1e-12)
     assert found.kl(language).value > 0.5
     assert enumeration.law(oracle, 4, Confidence(1)).kl(language).value < 1e-12
+
+
+@pytest.mark.parametrize("policy", [LowConfidenceRemasking(1), FastDLLMThreshold(0.5), FastDLLMFactor(1.0)], ids=repr)
+def test_independent_tokens_do_not_excuse_them(policy):
+    """Two independent tokens: the likelier draw of the two is kept, so likely tokens are written too often."""
+    language = NGramLanguage([0.7, 0.2, 0.1])
+    exact = enumeration.law(Oracle(language), 2, policy)
+    assert exact.kl(language).value > 0.05
+    for metric, value in (("kl", exact.kl(language)), ("total_variation", exact.total_variation(language))):
+        assert error(language, 2, policy, metric).value == pytest.approx(value.value, abs=1e-12)
+    assert error(language, 2, Confidence(1), "kl").value == 0
 
 
 @pytest.mark.parametrize(
