@@ -144,12 +144,12 @@ def code_digest(modules: Sequence[str] = ()) -> str:
 
 def _checked(entry: Entry, arguments: Mapping[str, Any]) -> Iterator[Row]:
     """Two rows for each part of a verdict, one a side; the notes stand with the first."""
-    verdict = entry.check(**arguments)
+    verdict = entry.check_instance(**arguments)
     language = arguments.get("language")
     places = {"language": language.name if language else "", "length": arguments.get("length")}
     if language:
         places["denoiser"] = "perturbed" if arguments.get("denoiser") else "oracle"
-    notes = "; ".join(verdict.notes)
+    notes = "; ".join((*verdict.notes, *verdict.caveats))
     for part in verdict.comparisons:
         claim = {True: "holds", False: "violated", None: "observed"}[part.holds]
         for side in ("left", "right"):
