@@ -37,6 +37,7 @@ class LedgerRow(Row):
         ratio: Left over right.
         slack: Room to the bound; right − left where nothing or equality is claimed.
         notes: What else was found, such as the smallest constant that would do.
+        caveats: What holding does not show, the same for all instances of an entry.
     """
 
     entry: str
@@ -51,6 +52,7 @@ class LedgerRow(Row):
     ratio: float
     slack: float
     notes: str
+    caveats: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,10 +148,11 @@ def _checked(entry: Entry, arguments: Mapping[str, Any]) -> Iterator[Row]:
     """Two rows for each part of a verdict, one a side; the notes stand with the first."""
     verdict = entry.check_instance(**arguments)
     language = arguments.get("language")
-    places = {"language": language.name if language else "", "length": arguments.get("length")}
+    length = arguments["curve"].length if "curve" in arguments else arguments.get("length")
+    places = {"language": language.name if language else "", "length": length}
     if language:
         places["denoiser"] = "perturbed" if arguments.get("denoiser") else "oracle"
-    notes = "; ".join((*verdict.notes, *verdict.caveats))
+    notes = "; ".join(verdict.notes)
     for part in verdict.comparisons:
         claim = {True: "holds", False: "violated", None: "observed"}[part.holds]
         for side in ("left", "right"):
@@ -177,4 +180,5 @@ def _row(
         ratio=part.ratio,
         slack=part.slack,
         notes=notes,
+        caveats="; ".join(entry.caveats),
     )

@@ -29,7 +29,7 @@ class FengSerUpper(Entry):
     kind = "bound"
     assumptions = "V^L small enough to enumerate; eps_learning of the denoiser at most -ln(1-delta)/(2L)"
 
-    caveats = ("follows from ser-kl, linear-bernoulli and the sum of both errors; its own constants are half as good",)
+    caveats = ("follows from ser-kl, linear-bernoulli and the sum of both errors",)
 
     def check(self, language: Language, length: int, delta: float, *, denoiser: Denoiser | None = None) -> Verdict:
         """Exact SER with the sufficient number of uniform steps.

@@ -50,7 +50,7 @@ class WenScan(Entry):
             Comparison("KL(q||p)", left, ">=", claimed(bound, law="marginal", unit="bits")),
             Comparison("KL(q||p), closed form", left, "==", closed),
         )
-        notes = [f"{(length / 2 * math.log2(length / rounds) - cost) / length:.4g} L instead of 1.3 L would do"]
+        notes = [f"{max(0.0, length / 2 * math.log2(length / rounds) - cost) / length:.4g} L instead of 1.3 L would do"]
         return self.verdict(f"fair walk, L={length}, R={rounds} blocks of {size}", *parts, notes=notes)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
