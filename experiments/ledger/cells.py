@@ -38,6 +38,7 @@ class LedgerRow(Row):
         ratio: Left over right.
         slack: Room to the bound; right − left where nothing or equality is claimed.
         notes: What else was found, such as the smallest constant that would do.
+        caveats: What holding does not show, the same for all instances of an entry.
     """
 
     entry: str
@@ -52,6 +53,7 @@ class LedgerRow(Row):
     ratio: float
     slack: float
     notes: str
+    caveats: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,9 +150,10 @@ def code_digest(modules: Sequence[str] = ()) -> str:
 
 def _checked(entry: Entry, arguments: Mapping[str, Any]) -> Iterator[Row]:
     """Two rows for each part of a verdict, one a side; the notes stand with the first."""
-    verdict = entry.check(**arguments)
+    verdict = entry.check_instance(**arguments)
     language = arguments.get("language")
-    places = {"language": language.name if language else "", "length": arguments.get("length")}
+    length = arguments["curve"].length if "curve" in arguments else arguments.get("length")
+    places = {"language": language.name if language else "", "length": length}
     if language:
         places["denoiser"] = "perturbed" if arguments.get("denoiser") else "oracle"
     notes = "; ".join(verdict.notes)
@@ -181,4 +184,5 @@ def _row(
         ratio=part.ratio,
         slack=part.slack,
         notes=notes,
+        caveats="; ".join(entry.caveats),
     )

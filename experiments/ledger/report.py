@@ -102,6 +102,8 @@ def _entry(rows: pandas.DataFrame) -> str:
         *textwrap.wrap(first["statement"], WIDTH, initial_indent="  ", subsequent_indent="  "),
         *textwrap.wrap(f"({first['citation']})", WIDTH, initial_indent="  ", subsequent_indent="  "),
     ]
+    if first["caveats"]:
+        lines += textwrap.wrap(f"But: {first['caveats']}.", WIDTH, initial_indent="  ", subsequent_indent="  ")
     table = [
         (
             f"    {part['metric']}",

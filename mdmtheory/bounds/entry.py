@@ -25,6 +25,8 @@ class Entry(abc.ABC):
         trust: How far to trust it, one mark for each source.
         kind: What kind of claim it is.
         assumptions: What an instance must fulfil, in words; `check` refuses one that does not.
+        caveats: What holding does not show; every verdict says so. Where no instance comes within a factor of two of a
+            bound, its constant is untested, and a caveat says how near the nearest comes.
     """
 
     id: ClassVar[str]
@@ -33,6 +35,7 @@ class Entry(abc.ABC):
     trust: ClassVar[tuple[Trust, ...]]
     kind: ClassVar[Kind]
     assumptions: ClassVar[str]
+    caveats: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def check(self, *args: Any, **kwargs: Any) -> Verdict:
@@ -44,7 +47,7 @@ class Entry(abc.ABC):
 
     @abc.abstractmethod
     def instances(self) -> Iterator[Mapping[str, Any]]:
-        """Arguments of `check` for a few small, fast instances."""
+        """Arguments of `check`, or with a `curve` of `check_curve`, for a few small, fast instances."""
 
     def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
         """Arguments of `check` for a language of the reader's choice.
@@ -67,12 +70,24 @@ class Entry(abc.ABC):
         if language is None or length is None:
             if language is not None or length is not None:
                 raise ValueError(f"language and length go together, got {language!r} and {length!r}")
-            return [self.check(**arguments) for arguments in self.instances()]
+            return [self.check_instance(**arguments) for arguments in self.instances()]
         return [self.check(**arguments) for arguments in self.instances_of(language, length)]
+
+    def check_instance(self, **arguments: Any) -> Verdict:
+        """An instance is a language, or a curve that no language of the project has at that length."""
+        return self.check_curve(**arguments) if "curve" in arguments else self.check(**arguments)
+
+    def check_curve(self, *args: Any, **kwargs: Any) -> Verdict:
+        """The same for an information curve, of entries that ask no more of a language.
+
+        Raises:
+            ValueError: The entry asks for more.
+        """
+        raise ValueError(f"{self.id} does not apply: it needs a language, not its information curve")
 
     def verdict(self, instance: str, *comparisons: Comparison, notes: Sequence[str] = ()) -> Verdict:
         """A verdict of this entry."""
-        return Verdict(self.id, self.kind, instance, comparisons, tuple(notes))
+        return Verdict(self.id, self.kind, instance, comparisons, tuple(notes), self.caveats)
 
     def require(self, fulfilled: bool, reason: str) -> None:
         """Refuse an instance that does not fulfil an assumption.

@@ -49,6 +49,15 @@ def curve_of(language: Language, length: int) -> InformationCurve:
     return information_curve(language, length)
 
 
+def step_curve(length: int, told: int) -> InformationCurve:
+    """Z_j = 1[j > told], nats: nothing is known before, and all after, as with a code of that dimension (MDS).
+
+    Every information curve is a sum of such steps with weights that are not negative, so statements that are linear in
+    the curve have their worst cases among them.
+    """
+    return InformationCurve((torch.arange(1, length + 1) > told).double())
+
+
 def nodes_of(reveal: object) -> NDArray[np.float64]:
     """(N + 1,) revealed fractions t_0 = 0, t_1, …, t_N = 1 of reveal probabilities."""
     nodes = np.concatenate([[0.0], np.cumsum(np.asarray(reveal, dtype=np.float64))])

@@ -22,6 +22,7 @@ class Verdict:
         instance: What it was checked on.
         comparisons: Both sides of every part of the statement, the main one first.
         notes: What else was found, such as the smallest constant that would do.
+        caveats: What holding does not show: constants that no instance comes near, sides that share a calculator.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Verdict:
     instance: str
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind != "observation" and all(part.relation == "beside" for part in self.comparisons):

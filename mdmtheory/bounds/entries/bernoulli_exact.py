@@ -32,6 +32,8 @@ class BernoulliExact(Entry):
     kind = "identity"
     assumptions = "V^L small enough to enumerate, or a first-order chain"
 
+    caveats = ("where V^L is too large to enumerate both sides are made from the same pair informations",)
+
     def check(self, language: Language, length: int, reveal: object) -> Verdict:
         """Enumeration of all reveal orders (else the chain's own formula) against quadrature of the curve.
 

@@ -18,7 +18,7 @@ from languages.information import InformationCurve
 from mdmtheory.bounds.comparison import Comparison, claimed
 from mdmtheory.bounds.entries.correlation_sizes import dual_total_correlation_sizes, total_correlation_sizes
 from mdmtheory.bounds.entry import Entry
-from mdmtheory.bounds.inequality_sides import curve_of
+from mdmtheory.bounds.inequality_sides import curve_of, step_curve
 from mdmtheory.bounds.verdict import Verdict
 from mdmtheory.exact.optimal import fixed_size_path_kl
 
@@ -79,10 +79,16 @@ class _FromCorrelation(Entry):
         for epsilon in (1.0, 10.0, 40.0):
             yield {"language": chain, "length": 256, "epsilon": epsilon}
         yield {"language": chain, "length": 256, "epsilon": 10.0, "upper": 200.0}
+        yield from self.worst()
         # All information comes with one token: the worst case.
         for field, size, dimension, share in ((11, 12, 1, 2.0), (11, 12, 11, 2.0), (5, 6, 4, 1.0)):
             code = language_from(f"mds:field={field},length={size},dimension={dimension}")
             yield {"language": code, "length": size, "epsilon": self.known(curve_of(code, size)) / share}
+
+    @staticmethod
+    def worst() -> Iterator[Mapping[str, Any]]:
+        """The steps that come nearest to ε among those of up to 32 positions."""
+        raise NotImplementedError
 
     def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
         known = self.known(curve_of(language, length))
@@ -98,6 +104,11 @@ class CclTc(_FromCorrelation):
     statement = "fixed sizes from a bound on TC: path KL <= eps in at most 2 + (1 + ln L)(1 + ceil(TC/eps)) steps"
     assumptions = "an upper bound on the total correlation; eps > 0"
     quantity = "TC"
+    caveats = (
+        "on all steps of up to 32 positions, and so on all curves, zeta = ceil(TC/eps) would do as well: that the "
+        "schedule has one more is untested",
+        "the schedule itself is shorter than its bound in number of steps, 0.72 at most",
+    )
 
     @staticmethod
     def known(curve: InformationCurve) -> float:
@@ -106,6 +117,10 @@ class CclTc(_FromCorrelation):
     @staticmethod
     def sizes(upper: float, epsilon: float, length: int) -> list[int]:
         return total_correlation_sizes(upper, epsilon, length)
+
+    @staticmethod
+    def worst() -> Iterator[Mapping[str, Any]]:
+        yield {"curve": step_curve(32, 1), "epsilon": 31 / 3, "name": "step after 1"}
 
 
 class CclDtc(_FromCorrelation):
@@ -123,3 +138,9 @@ class CclDtc(_FromCorrelation):
     @staticmethod
     def sizes(upper: float, epsilon: float, length: int) -> list[int]:
         return dual_total_correlation_sizes(upper, epsilon, length)
+
+    @staticmethod
+    def worst() -> Iterator[Mapping[str, Any]]:
+        yield {"curve": step_curve(32, 17), "epsilon": 17.0, "name": "step after 17"}
+        # One step fewer than a share of one asks for reveals all at once.
+        yield {"curve": step_curve(32, 1), "epsilon": 1.0, "name": "step after 1"}

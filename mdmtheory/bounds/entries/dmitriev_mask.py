@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from languages import Estimate, Language, language_from
 from languages.checks import check_count
-from languages.information import information_curve
+from languages.information import InformationCurve, information_curve
 from mdmtheory.bounds.comparison import Comparison, claimed
 from mdmtheory.bounds.entry import Entry
-from mdmtheory.bounds.inequality_sides import SMALL_HMM, describe, h_prime_of, pieces, step_costs
+from mdmtheory.bounds.inequality_sides import SMALL_HMM, h_prime_of, pieces, step_costs, step_curve
 from mdmtheory.bounds.verdict import Verdict
 
 Schedule = Literal["constant", "exponential-then-constant"]
@@ -25,7 +25,9 @@ class DmitrievMask(Entry):
 
     id = "dmitriev-mask"
     statement = "KL <~ sum_k h_k int I(t) dt, I(t) = u^2 h'(u), u = e^-t; DTC/eps or min(TC, DTC)/eps steps"
-    citation = "2602.15008, Theorem 3 (constants hidden there); factor (e^h - 1)/h, and the sums, derived here"
+    citation = (
+        "2602.15008, Theorem 3 (constants hidden there, 0.03 to 1.2 by the curve); (e^h - 1)/h and sums derived here"
+    )
     trust = ("P", "D")
     kind = "bound"
     assumptions = "a language whose information curve is exact; 0 < step; 0 < stop < start"
@@ -50,10 +52,24 @@ class DmitrievMask(Entry):
             start: T, where the first reveals come at once.
             stop: Where the last reveals come at once; constant steps go on to 0.
         """
+        curve = information_curve(language, check_count("length", length))
+        return self.check_curve(curve, step, schedule=schedule, start=start, stop=stop, name=language.name)
+
+    def check_curve(
+        self,
+        curve: InformationCurve,
+        step: float,
+        *,
+        schedule: Schedule = "constant",
+        start: float = 8.0,
+        stop: float = 1e-3,
+        name: str = "curve",
+    ) -> Verdict:
+        """The same for any information curve."""
+        length = curve.length
         self.require(step > 0, f"step must be positive, got {step}")
         self.require(0 < stop < start, f"0 < stop < start is needed, got {stop} and {start}")
         self.require(schedule in ("constant", "exponential-then-constant"), f"schedule {schedule!r} is unknown")
-        curve = information_curve(language, check_count("length", length))
         times = _times(step, schedule, start, stop)
         nodes = np.exp(-times)
         costs = step_costs(curve, nodes)
@@ -64,11 +80,11 @@ class DmitrievMask(Entry):
         weighted = float(lengths @ flow)
         left = Estimate.exact(float(costs.sum()), law="path", unit="nats")
         tc, dtc = curve.total_correlation, curve.dual_total_correlation
-        ruling, name = (dtc, "DTC") if schedule == "constant" else (min(tc, dtc), "min(TC, DTC)")
+        ruling, what = (dtc, "DTC") if schedule == "constant" else (min(tc, dtc), "min(TC, DTC)")
         parts = (
             Comparison("path KL", left, "<=", claimed(float(np.expm1(lengths) @ flow), law="path", unit="nats")),
             Comparison(
-                f"sum against h {name}",
+                f"sum against h {what}",
                 Estimate.exact(weighted, unit="nats"),
                 "<=",
                 claimed(step * ruling, unit="nats"),
@@ -80,14 +96,19 @@ class DmitrievMask(Entry):
         notes = [f"ends {ends:.4g} nats; N = {len(lengths)} inner steps"]
         if weighted > 0:
             notes.insert(0, f"smallest constant {left.value / weighted:.4g}")
-            notes.append(f"N KL / {name} = {len(lengths) * whole / ruling:.4g}")
-        return self.verdict(describe(language, length, f"{schedule} steps of {step:g}"), *parts, notes=notes)
+            notes.append(f"N KL / {what} = {len(lengths) * whole / ruling:.4g}")
+        return self.verdict(f"{name}, L={length}, {schedule} steps of {step:g}", *parts, notes=notes)
 
     def instances(self) -> Iterator[Mapping[str, Any]]:
         chain, hidden = language_from("2-gram"), language_from(SMALL_HMM)
         for schedule in ("constant", "exponential-then-constant"):
             yield {"language": chain, "length": 128, "step": 0.1, "schedule": schedule}
             yield {"language": hidden, "length": 6, "step": 0.5, "schedule": schedule}
+        # All is told at the very beginning of a step, and in a step that hardly begins: the constant is 1.2, and 0.03.
+        yield {"curve": step_curve(120, 50), "step": 1.0, "name": "step after 50"}
+        yield {"curve": step_curve(120, 117), "step": 1.0, "name": "step after 117"}
+        late = "exponential-then-constant"
+        yield {"curve": step_curve(96, 24), "step": 0.5, "schedule": late, "name": "step after 24"}
 
     def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
         for schedule in ("constant", "exponential-then-constant"):

@@ -73,6 +73,13 @@ class FastDllm(Entry):
             table = share * noise
             table[(0,) * n] += 1 - share
             yield {"table": table, "name": "mixture of one word and noise"}
+        # One token says all, and its doubt is as large and as spread as is allowed: KL is (n - 1) times its entropy.
+        for n, vocab_size in ((2, 4), (3, 3)):
+            table = np.zeros((vocab_size,) * n)
+            doubt = (1 - 1e-6) / (n + 1)
+            for token in range(vocab_size):
+                table[(token,) * n] = 1 - doubt if token == 0 else doubt / (vocab_size - 1)
+            yield {"table": table, "name": "one token repeated"}
         # All the doubt in one place at a time: the case nearest to where the argmax changes.
         table = np.zeros((2, 2, 2))
         table[0, 0, 0] = 0.28

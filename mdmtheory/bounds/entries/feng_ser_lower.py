@@ -27,6 +27,8 @@ class FengSerLower(Entry):
     kind = "bound"
     assumptions = "copy pairs on k >= 2 symbols, even L, N = floor(C L) >= 1, eps_learning below 1/128 or none"
 
+    caveats = ("the SER of L/2 pairs is a power of that of one, which is enumerated: other HMMs are not tried",)
+
     def check(
         self, constant: float, length: int, *, num_symbols: int = 16, epsilon: float = 0.0, reveal: object = None
     ) -> Verdict:

@@ -29,6 +29,8 @@ class FengSerUpper(Entry):
     kind = "bound"
     assumptions = "V^L small enough to enumerate; eps_learning of the denoiser at most -ln(1-delta)/(2L)"
 
+    caveats = ("follows from ser-kl, linear-bernoulli and the sum of both errors",)
+
     def check(self, language: Language, length: int, delta: float, *, denoiser: Denoiser | None = None) -> Verdict:
         """Exact SER with the sufficient number of uniform steps.
 
@@ -69,6 +71,10 @@ class FengSerUpper(Entry):
         for language in (hidden, pairs):
             worst = PerturbedOracle(language, -math.log1p(-0.2) / 8)
             yield {"language": language, "length": 4, "delta": 0.2, "denoiser": worst}
+        # Half of what is allowed goes into leaks, all of which are errors; nearly all of the rest into contradictions.
+        repeat = language_from("repeat:symbols=2")
+        worst = PerturbedOracle(repeat, -math.log1p(-0.2) / 10)
+        yield {"language": repeat, "length": 5, "delta": 0.2, "denoiser": worst}
 
     def instances_of(self, language: Language, length: int) -> Iterator[Mapping[str, Any]]:
         for delta in (0.1, 0.5):

@@ -30,6 +30,11 @@ class FengTer(Entry):
     kind = "bound"
     assumptions = "an n-gram with n >= 2, V >= 2, 0 < eps; with a learned denoiser, V^L small enough to enumerate"
 
+    caveats = (
+        "follows from linear-bernoulli, by which the gap is at most eps^(n-1/2)/(4(n-1)) of what is allowed, and "
+        "eps^(n-1)/(4(n-1)) with the exponent n: no instance comes nearer than 0.08, and the factor 4 is untested",
+    )
+
     def check(self, language: Language, length: int, epsilon: float, *, denoiser: Denoiser | None = None) -> Verdict:
         """Path KL of uniform steps, N the constant-one form of each of the two step counts.
 

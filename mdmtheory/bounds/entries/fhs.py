@@ -26,6 +26,11 @@ class Fhs(Entry):
     kind = "identity"
     assumptions = "V^L small enough to enumerate; a denoiser that ignores the time"
 
+    caveats = (
+        "that the sampler hits one position at a time is how its law is enumerated, not a finding",
+        "the distance to a grid is 0.07 of its bound at most: that constant is untested",
+    )
+
     def check(self, language: Language, length: int, *, denoiser: Denoiser | None = None, steps: int = 32) -> Verdict:
         """The law of one position at a time against q, and against the limit of many uniform steps.
 

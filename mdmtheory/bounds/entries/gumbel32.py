@@ -15,6 +15,9 @@ from mdmtheory.bounds.comparison import Comparison
 from mdmtheory.bounds.entry import Entry
 from mdmtheory.bounds.verdict import Verdict
 
+_RIVALS = 1 << 16
+"""Midpoints of the law of the rest against which a token is held."""
+
 
 class Gumbel32(Entry):
     """A float32 Gumbel argmax with a mask slot hides rare tokens, and so fakes low sequence errors."""
@@ -31,8 +34,8 @@ class Gumbel32(Entry):
     def check(self, probability: float, steps: int) -> Verdict:
         """Chance of a reveal in single precision over the true one, in the first step and averaged over a run.
 
-        The left side sums over the single-precision values that matter: a token of chance p·hazard wins if its
-        exponential −ln u, u a multiple of 2⁻²⁴, is below p·hazard times that of all rivals together.
+        The left side runs the argmax in single precision, the token against the mask slot with all its rivals, on every
+        uniform that the token can win with, a multiple of 2⁻²⁴ below one, and a fine grid of the rivals'.
 
         Args:
             probability: p of the token, small, so that its rivals' own rounding does not matter.
@@ -66,9 +69,15 @@ class Gumbel32(Entry):
 
 
 def _single_precision_chance(chance: float) -> Float[Tensor, ""]:
-    """P(−ln u < chance · E), u float32 uniform as torch draws it and E ~ Exp(1 − chance)."""
-    most = int(min(2**24, 60 * max(1.0, chance * 2**24))) + 1
-    multiples = torch.arange(1, min(most, 2**24 - 1) + 1)
-    uniform = (2**24 - multiples).to(torch.float32) * 2.0**-24
-    waiting = -uniform.log().double()
-    return torch.exp(-(1 - chance) * waiting / chance).sum() * 2.0**-24
+    """Chance that log p − log(−log u) wins against the rest, all in float32, u as torch draws it.
+
+    The rest is one Gumbel variable too. It is taken at midpoints of equal shares of its law, in float32 as the token's.
+    """
+    most = int(min(2**24 - 1, 60 * max(1.0, chance * 2**24)))
+    uniform = (2**24 - torch.arange(1, most + 1)).to(torch.float32) * 2.0**-24
+    score = torch.tensor(chance, dtype=torch.float32).log() - (-uniform.log()).log()
+    shares = (torch.arange(_RIVALS, dtype=torch.float64) + 0.5) / _RIVALS
+    rest = torch.tensor(1 - chance, dtype=torch.float32).log() - (-shares.log()).to(torch.float32).log()
+    # Rivals rise with their share: how many of them each score beats.
+    beaten = torch.searchsorted(rest, score).double() / _RIVALS
+    return beaten.sum() * 2.0**-24

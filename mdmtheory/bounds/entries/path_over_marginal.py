@@ -32,6 +32,8 @@ class PathOverMarginal(Entry):
     kind = "bound"
     assumptions = "V^L small enough to enumerate; L >= 2; at least two steps with w_k > 0; Bernoulli or fixed sizes"
 
+    caveats = ("strict or not is all that is claimed; there is no constant",)
+
     def check(self, language: Language, length: int, scheme: Scheme) -> Verdict:
         """Exact marginal KL against exact path KL, strictly where the statement says so and equal where not.
 

@@ -27,6 +27,8 @@ class SerKl(Entry):
     kind = "bound"
     assumptions = "V^L small enough to enumerate"
 
+    caveats = ("both sides come from one enumerated law: what is tested is that law, not the inequality",)
+
     def check(
         self, language: Language, length: int, sampler: Scheme | Policy, *, denoiser: Denoiser | None = None
     ) -> Verdict:

@@ -108,6 +108,7 @@ def test_what_a_run_prints_and_writes(smoke):
         "ratio",
         "slack",
         "notes",
+        "caveats",
     }
     assert extra <= set(table.columns)
     assert tuple(dict.fromkeys(table["entry"])) == PRESETS["smoke"].ids

@@ -17,6 +17,7 @@ from languages.constructions import random_walk
 from mdmtheory.bounds import LEDGER, dual_total_correlation_sizes, run_ledger, total_correlation_sizes
 from mdmtheory.bounds.entries.harmless import Harmless, agreement, surest_law
 from mdmtheory.bounds.entries.wen_scan import _block_kl
+from mdmtheory.bounds.inequality_sides import step_curve
 from mdmtheory.denoisers import Oracle, PerturbedOracle
 from mdmtheory.exact import enumeration
 from mdmtheory.samplers.policies import Confidence, Entropy, EntropyBudget, Factor, Margin, Threshold
@@ -376,8 +377,17 @@ def test_dmitriev_mask(seed, length, vocab, step, schedule, ends):
     holds("dmitriev-mask", language, length, step, schedule=schedule, start=ends[1], stop=ends[0])
 
 
-def test_dmitriev_mask_constant_is_one_half_for_small_steps():
-    """Path KL → ½ Σ h ∫ I dt: the hidden constant is not larger."""
+def test_dmitriev_mask_constant_ranges_from_nearly_nothing_to_more_than_one():
+    """Of codes of 120 symbols, all told at once: with steps of 1 it is 3/117 where all is told in the last one."""
+    entry = LEDGER["dmitriev-mask"]
+    found = [float(entry.check_curve(step_curve(120, k), 1.0).notes[0].split()[-1]) for k in (52, 117)]
+    assert found[0] == pytest.approx(1.202, abs=1e-3)
+    assert found[1] == pytest.approx(3 / 117, rel=1e-3)
+    assert max(found) < math.expm1(1.0)  # the factor (e^h − 1)/h that is claimed
+
+
+def test_dmitriev_mask_constant_is_one_half_for_small_steps_of_smooth_curves():
+    """Path KL → ½ Σ h ∫ I dt as h → 0."""
     verdict = LEDGER["dmitriev-mask"].check(random_ngram(2, 3, seed=0, prune_below=0.2), 6, 0.01)
     assert float(verdict.notes[0].split()[-1]) == pytest.approx(0.5, abs=0.005)
     assert verdict.comparisons[1].ratio == pytest.approx(1, abs=1e-3)  # ∫ I dt = DTC
@@ -396,3 +406,11 @@ def test_total_correlation_is_what_one_step_costs():
     assert holds("ccl-exact", language, 4, [4]).left.value == pytest.approx(total)
     assert holds("bernoulli-exact", language, 4, torch.ones(1)).left.value == pytest.approx(total)
     assert holds("wen-adaptive", language, 4, Threshold(0.0)).left.value == pytest.approx(total)
+
+
+def test_conflict_law_sees_one_per_cent(monkeypatch):
+    """Limits agree to 1e-3: a conflict curve one per cent too high is against all of them."""
+    right = information.ConflictCurve.g
+    monkeypatch.setattr(information.ConflictCurve, "g", lambda self, t: 1.01 * right(self, t))
+    verdict = LEDGER["conflict-law"].check(random_ngram(2, 3, seed=0, prune_below=0.2), 4, steps=16)
+    assert "limit of N SER, density sqrt(g)" in {part.what for part in verdict.violated}

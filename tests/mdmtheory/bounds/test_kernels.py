@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from languages import NGramLanguage, language_from, random_ngram
 from mdmtheory.bounds import LEDGER
-from mdmtheory.bounds.entries import gumbel32, loo_uniform, tweedie_is_ancestral
+from mdmtheory.bounds.entries import gumbel32, loo_uniform, remdm_marginals, tweedie_is_ancestral
 from mdmtheory.samplers.kernels import ReMDMRescale
 
 CHAIN = random_ngram(2, 3, seed=0, prune_below=0.2)
@@ -98,6 +99,22 @@ def test_too_much_remasking_is_found(monkeypatch):
     right = ReMDMRescale.largest_sigma
     monkeypatch.setattr(ReMDMRescale, "largest_sigma", lambda self, step: (1.2 * right(self, step)).clamp(max=1))
     assert LEDGER["remdm-marginals"].check(CHAIN, 3).holds is False
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("step_from_leaving", "q(x_s|x_0) after a step"), ("_positions", "single positions, one step")],
+)
+def test_both_branches_of_remasking_compare_something(monkeypatch, name, part):
+    """A step given x_0, or the laws of positions after one, off by 1e-9: that part and no other is against it."""
+    right, calls = getattr(remdm_marginals, name), itertools.count()
+
+    def wrong(*arguments):
+        return right(*arguments) + (1e-9 if next(calls) % 3 == 0 else 0.0)
+
+    monkeypatch.setattr(remdm_marginals, name, wrong)
+    violated = LEDGER["remdm-marginals"].check(CHAIN, 3).violated
+    assert [one.what for one in violated] == [part]
 
 
 def test_marginals_drift_over_several_steps():

@@ -160,3 +160,11 @@ def test_estimate_intervals():
         Estimate.from_samples([1.0])
     with pytest.raises(ValueError, match="bounds"):
         Estimate.bracket(0, 1, unit="nats") + Estimate.exact(1.0, unit="nats")
+
+
+def test_the_bracket_takes_the_pessimistic_ends():
+    """The lower end of the SER, for errors that may be fewer, and the upper one of the path KL, that may be larger."""
+    ser = Estimate(0.5, 0.25, 0.75, "monte-carlo", "marginal", "probability")
+    path_kl = Estimate(2.0, 1.0, 3.0, "monte-carlo", "path", "nats")
+    bracket = marginal_kl_bracket(ser, path_kl)
+    assert (bracket.low, bracket.value, bracket.high) == (pytest.approx(-math.log(0.75)), 3.0, 3.0)
