@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.harness import Row
 from experiments.learning_error.network_training import network_training
 from experiments.shared.language_cell import LanguageCell
+from experiments.shared.training_progress import telling
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
@@ -70,7 +71,8 @@ class NetworkCell(LanguageCell):
         config = self.training
         if config.checkpoint_every is not None:
             config = dataclasses.replace(config, checkpoint_dir=str(workdir))
-        result = train(language, self.length, config, progress=False if self.device == "cpu" else None, optimum=0.0)
+        said = telling(workdir, self.training_steps)
+        result = train(language, self.length, config, progress=said, optimum=0.0)
         assert isinstance(result.model, NetworkDenoiser)
         return result.model
 
