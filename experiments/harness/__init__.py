@@ -11,5 +11,6 @@ from experiments.harness.config import ExperimentConfig
 from experiments.harness.experiment import Experiment
 from experiments.harness.rows import COLUMNS, Row
 from experiments.harness.standing import Results
+from experiments.harness.telling import tell
 
-__all__ = ["COLUMNS", "Cell", "Experiment", "ExperimentConfig", "Results", "Row", "main"]
+__all__ = ["COLUMNS", "Cell", "Experiment", "ExperimentConfig", "Results", "Row", "main", "tell"]

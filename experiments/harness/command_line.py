@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=ExperimentConfig)
 
 
-def main(experiment: Experiment[C], argv: Sequence[str] | None = None) -> int:
+def main(experiment: Experiment[C], argv: Sequence[str] | None = None, *, program: str | None = None) -> int:
     """Run an experiment as a command and return its exit code.
 
     Lists take values separated by spaces, `--languages 2-gram hmm:states=4,prune=0.05`, for a specification may
@@ -38,13 +38,14 @@ def main(experiment: Experiment[C], argv: Sequence[str] | None = None) -> int:
     Args:
         experiment: What to run.
         argv: Arguments without the program's name; None for those of the process.
+        program: How it was called; None to find out.
 
     Returns:
         0; 1 if a cell failed (the others are kept), a file could not be written, or the results violate what ought to
         be true; 2 for arguments that cannot work; 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    program = _program()
+    program = program or _program()
     try:
         with ending_like_ctrl_c():
             return _run(experiment, arguments, program)

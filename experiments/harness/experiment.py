@@ -185,7 +185,7 @@ class Experiment(Generic[C]):
             outcomes = run_in_time(pending, folder, deadline=deadline)
         else:
             outcomes = run_cells(pending, folder, jobs=plan.jobs, backend=backend, gpu=config.uses_gpu)
-        with Progress(len(plan.cells), len(plan.finished), plan.about_old()) as progress, contextlib.closing(outcomes):
+        with Progress(plan, folder) as progress, contextlib.closing(outcomes):
             for outcome in outcomes:
                 progress.advance(outcome)
                 standing.waiting.remove(outcome.label)

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from experiments.harness.fitting import fit
 from experiments.harness.rows import BRACKETS
 from languages.files import write_atomically
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DOTS_PER_INCH = 200
+LEAST_WIDTH = 5.6
+"""Inches that a title and a legend need to be read."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DENOISERS = ("oracle", "mdm", "ar", "perturbed")
 """Denoisers with a fixed place in the palette; a colour means the same in every figure."""
@@ -56,10 +59,10 @@ def new_figure(
     Args:
         columns: Panels side by side.
         rows: Panels on top of each other.
-        width: Inches per panel.
+        width: Inches per panel; a figure of one panel may be wider.
         height: Inches per panel.
     """
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure = Figure(figsize=(max(LEAST_WIDTH, width * columns), height * rows), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
@@ -176,6 +179,7 @@ def save_figure(figure: Figure, path: Path, *, title: str, description: str = ""
         title: What it shows.
         description: Where its numbers come from.
     """
+    fit(figure)
     metadata = {"Title": title, "Description": description}
 
     def write(temporary: Path) -> None:

@@ -13,6 +13,8 @@ from experiments.harness.code import code_digest
 from experiments.harness.report import aligned, format_bytes, format_seconds
 
 WORTH_PROCESSES_SECONDS = 5.0
+MOST_LISTED = 40
+"""Cells that a plan lists one by one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,25 @@ class RunPlan:
         """Estimated memory, if the most demanding cells happen to run at the same time."""
         return sum(sorted((self.cells[key].estimated_bytes() for key in self.pending), reverse=True)[: self.jobs])
 
+    def _groups(self) -> list[list[str]]:
+        """Lines for cells that are too many to be listed: those of one kind on one language at one length together."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for key in [*self.pending, *self.finished]:
+            cell = self.cells[key]
+            names = [str(getattr(cell, name)) for name in ("language", "length") if getattr(cell, name, None)]
+            state = "finished" if key in self.finished else "to run"
+            groups.setdefault((type(cell).__name__, " L=".join(names), state), []).append(key)
+        lines = [["cells", "kind", "on", "state", "time", "memory"]]
+        for (kind, place, state), keys in groups.items():
+            seconds = sum(
+                self.finished[key].seconds if key in self.finished else self.cells[key].estimated_seconds()
+                for key in keys
+            )
+            memory = max(self.cells[key].estimated_bytes() for key in keys)
+            time = ("took " if state == "finished" else "") + format_seconds(seconds)
+            lines.append([str(len(keys)), kind, place, state, time, format_bytes(memory) if state == "to run" else ""])
+        return lines
+
     @property
     def trusted(self) -> list[str]:
         """Keys of the cells that are reused although other code made them."""
@@ -117,8 +138,8 @@ class RunPlan:
         return f"{count}: to run again (--trust-old-cells keeps what is stored)"
 
     def __str__(self) -> str:
-        lines = [["cell", "state", "time", "memory"]]
-        for key in [*self.pending, *self.finished]:
+        lines = [["cell", "state", "time", "memory"]] if len(self.cells) <= MOST_LISTED else self._groups()
+        for key in [*self.pending, *self.finished] if len(self.cells) <= MOST_LISTED else []:
             cell = self.cells[key]
             if key in self.finished:
                 state = "finished, by other code" if key in self.old else "finished"

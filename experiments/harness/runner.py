@@ -21,6 +21,7 @@ from experiments.harness.cells import Cell
 from experiments.harness.code import code_digest
 from experiments.harness.folder import error_path, work_path
 from experiments.harness.signals import leave_signals_to_the_parent
+from experiments.harness.telling import fall_silent
 from languages.files import write_text_atomically
 
 BACKENDS = ("processes", "ray")
@@ -112,6 +113,7 @@ def run_cell(
         message = " ".join(f"{type(error).__name__}: {error}".split())
         return Outcome(key, label, time.perf_counter() - started, message, trace)
     finally:
+        fall_silent(workdir)
         with contextlib.suppress(OSError):  # it stays if the cell left something there
             workdir.rmdir()
 

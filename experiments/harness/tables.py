@@ -36,6 +36,13 @@ def scaled(frame: pandas.DataFrame, factor: Any) -> pandas.DataFrame:
     return frame.assign(**{name: frame[name] * factor for name in ("value", "low", "high")})
 
 
+def in_percent(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A copy as people read it: TER increases, which are stored as ratios, in per cent; all else as it is."""
+    increases = frame["metric"].str.startswith("ter_increase")
+    shown = scaled(frame, increases.map({True: 100.0, False: 1.0}))
+    return shown.assign(unit=frame["unit"].mask(increases, "%"))
+
+
 def settled(frame: pandas.DataFrame, share: float) -> pandas.DataFrame:
     """A copy without the intervals that are narrower than a share of their number: they would only widen a report."""
     narrow = (frame["high"] - frame["low"]) < share * frame["value"].abs()

@@ -14,9 +14,8 @@ from experiments.harness.figures import (
     log_steps,
     log_values,
     looks,
-    new_figure,
 )
-from experiments.shared.look import common_legend, handles_of, of_length, same_heights, save
+from experiments.shared.look import common_legend, handles_of, leftmost, of_length, panels_for, same_heights, save
 
 if TYPE_CHECKING:
     import pandas
@@ -44,20 +43,20 @@ def draw_laws(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -
     for length in lengths:
         rows = table[(table["length"] == length) & table["steps"].notna()]
         with house_style():
-            figure, panels = new_figure(len(languages), width=3.1, height=3.9)
-            for language, axes in zip(languages, panels, strict=True):
+            figure, panels = panels_for(languages, most=4, width=3.1, height=3.9)
+            for language, axes in panels.items():
                 _panel(axes, rows[rows["language"] == language])
                 density = "every sequence is possible" if _full(rows, language) else "some sequences are impossible"
-                axes.set_title(f"{language}\n{density}", fontsize=9)
-            same_heights(panels)
-            panels[0].set_ylabel("KL(q‖p), nats\nfor the whole sequence")
-            for axes in panels[1:]:
-                axes.set_ylabel("")
-                axes.tick_params(labelleft=False)
-            common_legend(figure, handles_of(panels), 2)
+                axes.set_title(f"{language}\n{density}")
+            same_heights(list(panels.values()))
+            for axes in panels.values():
+                first = axes in leftmost([axes])
+                axes.set_ylabel("KL(q‖p), nats\nfor the whole sequence" if first else "")
+                axes.tick_params(labelleft=first)
+            common_legend(figure, handles_of(panels.values()), 2)
             figure.suptitle(
                 f"The NELBO overstates a sampler's error (L = {length}): by a factor that grows with N where every "
-                "sequence is possible,\nby a constant one where some are not"
+                "sequence is possible, by a constant one where some are not"
             )
             name = of_length("laws", length, lengths)
             paths.append(save(figure, folder, name, "Path and marginal KL", experiment="laws"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.harness import Row
 from experiments.learning_error.network_training import network_training
 from experiments.shared.language_cell import LanguageCell
+from experiments.shared.training_progress import telling
 
 if TYPE_CHECKING:
     from languages import Estimate, Language
@@ -70,8 +71,8 @@ class NetworkCell(LanguageCell):
         config = self.training
         if config.run.checkpoint_every is not None:
             config = config.changed(checkpoint_dir=str(workdir))
-        progress = False if self.device == "cpu" else None
-        result = train(language, self.length, config, progress=progress, optimum=math.nan)  # nobody asks for it here
+        said = telling(workdir, self.training_steps)
+        result = train(language, self.length, config, progress=said, optimum=math.nan)  # nobody asks for it here
         assert isinstance(result.model, NetworkDenoiser)
         return result.model
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.harness.report import aligned, format_value
 from experiments.harness.rows import BRACKETS
+from experiments.harness.tables import in_percent
 
 if TYPE_CHECKING:
     import pandas
@@ -52,8 +53,8 @@ def networks_of(table: pandas.DataFrame, width: int, depth: int) -> pandas.DataF
     return rows[rows["training_tokens"] == most]
 
 
-def _text(row: Mapping[Hashable, Any], factor: float = 1.0) -> str:
-    value, low, high = (factor * float(row[name]) for name in ("value", "low", "high"))
+def _text(row: Mapping[Hashable, Any]) -> str:
+    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
     if row["method"] == "monte-carlo" and high - low < 1e-6 * abs(value):
         return f"{value:.4g}"
     return format_value(value, low, high, str(row["method"]))
@@ -82,9 +83,9 @@ def _errors(table: pandas.DataFrame) -> str:
 def _predictions(table: pandas.DataFrame, metric: str) -> str:
     """One line a language and N, sources side by side."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in table[table["metric"] == metric].to_dict("records"):
+    for row in in_percent(table[table["metric"] == metric]).to_dict("records"):
         place = tuple(str(row[key]) for key in ("language", "length", "steps"))
-        lines.setdefault(place, {})[row["source"]] = _text(row, 100 if metric == "ter_increase" else 1)
+        lines.setdefault(place, {})[row["source"]] = _text(row)
     return _grid(["language", "L", "N"], lines, SOURCES[metric])
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.harness.figures import house_style, new_figure
 from experiments.ledger.report import says_nothing, sides
-from experiments.shared.look import save
+from experiments.shared.look import common_legend, save
 
 if TYPE_CHECKING:
     import pandas
@@ -73,7 +73,7 @@ def draw_tightness(table: pandas.DataFrame, folder: Path) -> list[Path]:
             for look in LOOKS
             if look in used
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        common_legend(figure, {str(handle.get_label()): handle for handle in handles}, 2)
         title = "Tightness of the bounds of the ledger"
         return [save(figure, folder, "ledger", title, experiment="ledger", note="")]
 

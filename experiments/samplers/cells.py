@@ -79,7 +79,7 @@ class SamplerCell(LanguageCell):
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
         token = 1.6e-6 if self.setting.noise == "uniform" else 0.4e-6
-        return 0.5 + 10 * token * sum(self.budgets) * (self.sequences + 6 * TRIAL) * self.length
+        return 0.5 + token * sum(self.budgets) * (self.sequences + 6 * TRIAL) * self.length
 
     def estimated_bytes(self) -> float:
         """Memory of torch, one chunk of forward–backward, the states of an enumeration, and samples."""
@@ -121,7 +121,7 @@ class ReferenceCell(LanguageCell):
 
     def estimated_seconds(self) -> float:
         """Seconds on one core of a laptop."""
-        return 1.0 + 0.4e-6 * 15 * len(self.steps()) * self.sequences * self.length
+        return 1.0 + 0.4e-6 * 1.5 * len(self.steps()) * self.sequences * self.length
 
     def estimated_bytes(self) -> float:
         """Memory of torch, of one chunk of forward–backward, and of samples."""

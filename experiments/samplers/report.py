@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.report import aligned, format_value
+from experiments.harness.tables import in_percent
 from experiments.samplers.comparison import answers, compared, median_ratio, same_law
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _everything(table: pandas.DataFrame, shown: Sequence[int]) -> list[str]:
         budget = max((b for b in shown if b in set(rows["budget"])), default=0)
         rows = rows[rows["budget"] == budget]
         here = table[(table["language"] == language) & (table["length"] == length) & (table["budget"] == budget)]
+        here = in_percent(here)
         here = here[here["group"] != "reference"]
         lines = []
         for name, one in sorted(same_law(rows), key=lambda pair: float(pair[1]["value"].iloc[0])):
@@ -64,7 +66,7 @@ def _everything(table: pandas.DataFrame, shown: Sequence[int]) -> list[str]:
             ratio = "" if math.isnan(row["ratio"]) else f"{row['ratio']:.2f}"
             places = [("ser", "marginal"), ("ter_increase", "marginal"), ("kl", "path"), ("ter", "generative")]
             lines.append([name, f"{row['calls']:.3g}", ratio, *(found.get(place, "") for place in places)])
-        head = ["sampler", "calls", "×", "SER", "forward TER increase", "TC paid (nats)", "generative TER"]
+        head = ["sampler", "calls", "×", "SER", "forward TER increase, %", "TC paid (nats)", "generative TER"]
         parts.append(
             f"{language}, L = {length}, {budget} calls: every metric, least SER first\n{aligned([head, *lines])}"
         )

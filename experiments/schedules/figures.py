@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from experiments.harness.figures import house_style, new_figure
-from experiments.shared.look import common_legend, handles_of, of_length, palette, save
+from experiments.harness.figures import house_style
+from experiments.shared.look import common_legend, handles_of, leftmost, of_length, palette, panels_for, save
 
 if TYPE_CHECKING:
     import pandas
@@ -31,7 +31,7 @@ TARGETS = {"ter_increase": "o", "ser": "s"}
 
 
 def draw_schedules(table: pandas.DataFrame, folder: Path, languages: Sequence[str], shown: int) -> list[Path]:
-    """Revealed fraction after each step, a panel for each language, a figure for each length.
+    """Revealed fraction after each step beyond that of uniform steps: a panel for each language, a figure a length.
 
     Args:
         table: The tidy table.
@@ -43,20 +43,20 @@ def draw_schedules(table: pandas.DataFrame, folder: Path, languages: Sequence[st
     paths, lengths = [], sorted(rows["length"].unique())
     for length in lengths:
         with house_style():
-            figure, panels = new_figure(len(languages), width=3.0, height=3.6)
-            for language, axes in zip(languages, panels, strict=True):
+            figure, panels = panels_for(languages)
+            for language, axes in panels.items():
                 here = rows[(rows["language"] == language) & (rows["length"] == length)]
                 for name, style in _styles().items():
                     one = here[here["sampler"] == name].sort_values("after")
-                    axes.plot(one["after"].astype(float), one["value"], label=NAMES[name], **style)
-                axes.set_title(language, fontsize=9)
+                    after = one["after"].astype(float)
+                    # Against uniform steps, for curves that all lead from 0 to 1 lie on each other.
+                    axes.plot(after, one["value"] - after / shown, label=NAMES[name], **style)
                 axes.set_xlabel("step k")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
                 axes.set_xlim(0, shown)
-                axes.set_ylim(0, 1.01)
-                if axes is not panels[0]:
-                    axes.tick_params(labelleft=False)
-            panels[0].set_ylabel("revealed fraction after step k")
-            common_legend(figure, handles_of(panels), 5)
+            for axes in leftmost(panels.values()):
+                axes.set_ylabel("revealed fraction after step k,\nbeyond k/N of uniform steps")
+            common_legend(figure, handles_of(panels.values()), 5)
             figure.suptitle(f"The best schedule belongs to the language: N = {shown} steps, L = {length}")
             name = of_length("schedules", length, lengths)
             paths.append(save(figure, folder, name, "Schedules", experiment="schedules", note=""))
@@ -76,23 +76,23 @@ def draw_steps_needed(table: pandas.DataFrame, folder: Path, languages: Sequence
     paths, lengths = [], sorted(rows["length"].unique())
     for length in lengths:
         with house_style():
-            figure, panels = new_figure(len(languages), width=2.9, height=3.6)
-            for language, axes in zip(languages, panels, strict=True):
+            figure, panels = panels_for(languages)
+            for language, axes in panels.items():
                 here = rows[(rows["language"] == language) & (rows["length"] == length)]
                 _dots(axes, here, families)
-                axes.set_title(language, fontsize=9)
-                if axes is not panels[0]:
-                    axes.tick_params(labelleft=False)
-            left = min(axes.get_xlim()[0] for axes in panels)
-            right = max(axes.get_xlim()[1] for axes in panels)
-            ticks = [tick for tick in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0) if left <= tick <= right]
-            for axes in panels:
+                axes.tick_params(labelleft=axes in leftmost([axes]))
+                axes.set_xlabel("steps needed / uniform steps needed")
+            left = min(axes.get_xlim()[0] for axes in panels.values())
+            right = max(axes.get_xlim()[1] for axes in panels.values())
+            ticks = [tick for tick in (0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0) if left <= tick <= right]
+            if right > 10 * left:
+                ticks = [tick for tick in ticks if tick in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)]
+            for axes in panels.values():
                 axes.set_xlim(left, right)
                 axes.xaxis.set_major_locator(FixedLocator(ticks))
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
                 axes.xaxis.set_minor_locator(NullLocator())
-            panels[len(panels) // 2].set_xlabel("steps needed, as a multiple of uniform steps")
-            common_legend(figure, handles_of(panels), 5)
+            common_legend(figure, handles_of(panels.values()), 2)
             figure.suptitle(
                 f"What a schedule made for the language saves: steps needed for the same error (L = {length})"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import aligned, summary
-from experiments.harness.tables import scaled
+from experiments.harness.tables import in_percent
 
 if TYPE_CHECKING:
     import pandas
@@ -20,7 +20,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
         ("ter_increase", "TER increase over the truth, TER(p)/TER(q) − 1 (path law), in %"),
         ("ser", "SER, the share of sequences outside the language (marginal law; fixed sizes: not known exactly)"),
     ):
-        rows = scaled(table[table["metric"] == metric], 100 if metric == "ter_increase" else 1)
+        rows = in_percent(table[table["metric"] == metric])
         if not len(rows):
             continue
         # Rows that say how many steps at each place: families stand across.
@@ -37,7 +37,7 @@ def _needed(table: pandas.DataFrame) -> str:
     families = list(dict.fromkeys(rows["sampler"]))
     lines: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows.to_dict("records"):
-        place = row["language"], str(row["length"]), row["target"]
+        place = row["language"], str(row["length"]), _target(row["target"])
         change = round(100 * (ratios[row["language"], row["length"], row["target"], row["sampler"]] - 1))
         text = f"{row['value']:g}"
         if row["low"] < row["high"]:
@@ -48,3 +48,9 @@ def _needed(table: pandas.DataFrame) -> str:
     body = [[*place, *(found.get(name, "") for name in families)] for place, found in lines.items()]
     title = "Steps needed for an error, and the change against uniform steps (TER: path law, SER: marginal law)"
     return f"{title}\n{aligned([['language', 'length', 'error', *families], *body])}"
+
+
+def _target(target: str) -> str:
+    """A target as people read it: "ter_increase <= 0.01" is a TER 1 % above the truth's."""
+    metric, _, limit = target.partition(" <= ")
+    return f"TER +{100 * float(limit):g} %" if metric == "ter_increase" else f"SER {limit}"

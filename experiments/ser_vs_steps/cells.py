@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TARGET = 0.5
 """The SER that the linear law N ≈ κL/(−ln(1 − SER)) is asked for."""
+FIRST_ORDER = "1 − exp(−Σ w²g), an approximation of the SER"
 PLACES = {"denoiser": "oracle", "sampler": "uniform"}
 
 
@@ -76,6 +77,8 @@ class SequenceErrorCell(LanguageCell):
                 conflicts = sampled.linear(middles, squares, law="marginal", unit="")
                 laws[n] = conflicts.mapped(lambda x: -math.expm1(-max(0.0, x)), unit="probability")
             kappa = dataclasses.replace(sampled.integral.scaled(1 / self.length), law="marginal", unit="nats")
+        # Of no law of the sampler: the formula is calculated exactly, or from a sampled curve, and the SER is another.
+        laws = {n: dataclasses.replace(law, law="", by=FIRST_ORDER) for n, law in laws.items()}
         rows = [self.row(law, "ser_first_order", steps=n, **PLACES) for n, law in laws.items()]
         return rows if kappa is None else [*rows, self.row(kappa, "kappa", **PLACES)]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
-from experiments.harness.figures import draw_estimates, house_style, log_steps, looks, new_figure
-from experiments.shared.look import common_legend, handles_of, of_length, save
+from experiments.harness.figures import draw_estimates, house_style, log_steps, looks
+from experiments.shared.look import common_legend, handles_of, leftmost, of_length, panels_for, save
 
 if TYPE_CHECKING:
     import pandas
@@ -42,8 +42,8 @@ def draw_sequence_errors(
     for length in lengths:
         rows = table[(table["length"] == length) & table["steps"].isin(list(steps))]
         with house_style():
-            figure, panels = new_figure(len(languages), width=3.2, height=3.3)
-            for language, axes in zip(languages, panels, strict=True):
+            figure, panels = panels_for(languages, most=4, width=3.2, height=3.3)
+            for language, axes in panels.items():
                 here = rows[rows["language"] == language]
                 for method, label in (
                     ("exact", "exact"),
@@ -61,9 +61,9 @@ def draw_sequence_errors(
                     axes.fill_between(law["steps"].astype(float), *ends, color="0.25", alpha=0.15, linewidth=0)
                 log_steps(axes, ticks)
                 axes.set_ylim(-0.03, 1.03)
-                axes.set_title(language)
-            panels[0].set_ylabel("SER: share of sequences\noutside the language")
-            common_legend(figure, handles_of(panels))
+            for axes in leftmost(panels.values()):
+                axes.set_ylabel("SER: share of sequences\noutside the language")
+            common_legend(figure, handles_of(panels.values()))
             figure.suptitle(f"One rate of conflicts predicts the sequence errors of the exact denoiser (L = {length})")
             name = of_length("ser_vs_steps", length, lengths)
             paths.append(save(figure, folder, name, "SER against steps", experiment="ser_vs_steps"))
@@ -85,8 +85,8 @@ def draw_linear_steps(table: pandas.DataFrame, folder: Path, languages: Sequence
     far = table["length"] == math.inf
     lengths = sorted(int(length) for length in table.loc[~far, "length"].unique())
     with house_style():
-        figure, panels = new_figure(len(languages), width=3.2, height=3.3)
-        for language, axes in zip(languages, panels, strict=True):
+        figure, panels = panels_for(languages, most=4, width=3.2, height=3.3)
+        for language, axes in panels.items():
             for ratio in ratios:
                 here = table[(table["language"] == language) & (table["C"] == ratio)]
                 look = style[str(ratio)]
@@ -102,14 +102,14 @@ def draw_linear_steps(table: pandas.DataFrame, folder: Path, languages: Sequence
             log_steps(axes, lengths, "length L")
             axes.set_xlim(lengths[0] / 1.2, lengths[-1] * 1.2)
             axes.set_ylim(-0.03, 1.03)
-            axes.set_title(language)
-        panels[0].set_ylabel("SER at N = C·L steps")
+        for axes in leftmost(panels.values()):
+            axes.set_ylabel("SER at N = C·L steps")
         handles: list[Any] = [
             Line2D([], [], color=style[str(c)]["color"], marker=style[str(c)]["marker"], label=f"N = {c:g} L")
             for c in ratios
         ]
         label = "limit 1 − exp(−κ/C)  (bars: estimates, 95 %; else exact, or extrapolated to a line's width)"
         handles.append(Line2D([], [], label=label, **{**LAW, "linewidth": 1.0}))
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        common_legend(figure, {str(handle.get_label()): handle for handle in handles})
         figure.suptitle("Steps must grow with the length: at N = C·L the sequence error neither falls nor grows")
         return [save(figure, folder, "ser_vs_length", "SER at N = C·L", experiment="ser_vs_steps")]

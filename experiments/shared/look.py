@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from experiments.harness.figures import log_values, save_figure
+from experiments.harness.figures import log_values, new_figure, save_figure
+from experiments.harness.fitting import outside_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,34 @@ def palette() -> list[Any]:
     return list(seaborn.color_palette("colorblind", 10))
 
 
-def handles_of(panels: Sequence[Axes]) -> dict[str, Any]:
+def panels_for(
+    names: Sequence[str], *, most: int = 3, width: float = 4.0, height: float = 3.4
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a titled panel for each name, in rows.
+
+    Args:
+        names: Titles of the panels, such as languages.
+        most: The most panels in a row.
+        width: Inches per panel.
+        height: Inches per panel.
+    """
+    names = list(dict.fromkeys(names))
+    columns = min(most, len(names))
+    figure, panels = new_figure(columns, -(-len(names) // columns), width=width, height=height)
+    for axes in panels[len(names) :]:
+        axes.remove()
+    named = dict(zip(names, panels, strict=False))
+    for name, axes in named.items():
+        axes.set_title(name)
+    return figure, named
+
+
+def leftmost(panels: Collection[Axes]) -> list[Axes]:
+    """The panels at the left edge, which carry the labels of the upright axes."""
+    return [axes for axes in panels if axes.get_subplotspec().is_first_col()]  # type: ignore[union-attr]
+
+
+def handles_of(panels: Iterable[Axes]) -> dict[str, Any]:
     """Every label of some panels with the first handle that carries it."""
     handles: dict[str, Any] = {}
     for axes in panels:
@@ -37,10 +65,9 @@ def common_legend(figure: Figure, handles: dict[str, Any], columns: int | None =
     Args:
         figure: The figure.
         handles: Handles by label, as `handles_of` gives them.
-        columns: Columns of the legend; None for a single row.
+        columns: The most columns of the legend; None for a single row. Fewer are taken where these do not fit.
     """
-    columns = len(handles) if columns is None else columns
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+    outside_legend(figure, list(handles.values()), list(handles), len(handles) if columns is None else columns)
 
 
 def same_heights(panels: Sequence[Axes], least: float = 0.0) -> None:

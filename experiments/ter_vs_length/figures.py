@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.harness.figures import (
@@ -32,7 +31,7 @@ HOLLOW: dict[Any, str] = {256: "o", 512: "s", 1024: "^"}
 """Markers of the paper's lengths."""
 LOWEST = 0.01
 """Least TER increase shown, in %: half of the paper's smallest figure."""
-METHODS = "(thick line: exact; markers: estimates or extrapolated, 95 %)"
+METHODS = "thick lines: exact; markers: estimates or extrapolated, 95 %"
 
 
 def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequence[str]) -> list[Path]:
@@ -72,23 +71,26 @@ def draw_against_steps(table: pandas.DataFrame, folder: Path, languages: Sequenc
             percent_values(above)
             below.axhline(1.0, color="0.6", linewidth=0.8)
             below.set_yscale("log")
-            below.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            wide = below.get_ylim()[1] > 300 * below.get_ylim()[0]
+            below.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 3.0)))
             below.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
             below.yaxis.set_minor_locator(NullLocator())
             _steps_axis(below, here, published)
+            below.set_xlim(above.get_xlim())
             if below.get_legend_handles_labels()[1]:
                 bottom, top = below.get_ylim()
-                below.set_ylim(top=bottom * (top / bottom) ** 1.5)  # room for the legend
-                below.legend(fontsize=8, loc="upper right")
+                below.set_ylim(top=bottom * (top / bottom) ** 1.6)  # room for the legend
+                below.legend(fontsize=8, loc="upper left")
             else:
                 below.text(0.5, 0.5, "no figures of the paper\nat these lengths", ha="center", va="center",
                            transform=below.transAxes, color="0.4")  # fmt: skip
         same_heights(panels[: len(languages)], LOWEST)
         panels[0].set_ylabel(f"TER increase over the truth\n(ours at L = {length})")
         panels[len(languages)].set_ylabel("the paper's figures over ours\n(flat: same shape)")
-        _legend(figure, panels[: len(languages)], METHODS)
+        _legend(figure, panels[: len(languages)])
         figure.suptitle(
-            "On pruned languages all three laws fall as 1/N:\nthe shape does not tell which one the paper reports"
+            "On pruned languages all three laws fall as 1/N: the shape does not tell which one the paper reports\n"
+            + METHODS
         )
         title = "TER increase by law against steps"
         return [save(figure, folder, "ter_vs_length_steps", title, experiment="ter_vs_length")]
@@ -138,7 +140,7 @@ def draw_against_length(table: pandas.DataFrame, folder: Path, languages: Sequen
         same_heights(panels, LOWEST)
         panels[0].set_ylabel("TER increase over the truth")
         _legend(figure, panels)
-        figure.suptitle("At a fixed number of steps the TER increase\nof every law hardly depends on the length")
+        figure.suptitle("At a fixed number of steps the TER increase of every law hardly depends on the length")
         title = "TER increase by law against length"
         return [save(figure, folder, "ter_vs_length", title, experiment="ter_vs_length")]
 
@@ -152,7 +154,7 @@ def _draw_law(axes: Axes, table: pandas.DataFrame, law: str, look: dict[str, Any
         part = rows[(rows["method"] == method) & (rows["value"] < float("inf"))].copy()
         if method == "monte-carlo":
             part = part[part["low"] > 0]  # an interval that reaches zero has no place on a logarithmic axis
-        bracket = "marginal law: bracket −ln(1 − SER) … path law (ends as known, or 95 %)"
+        bracket = "marginal law: bracket by SER and path law"
         draw_estimates(axes, part, label=bracket if method in BRACKETS else label, **look)
         if method not in BRACKETS:
             part = part.sort_values("steps")
@@ -182,9 +184,8 @@ def _steps_axis(axes: Axes, ours: pandas.DataFrame, published: pandas.DataFrame)
     log_steps(axes, sorted({int(n) for rows in (ours, published) for n in rows["steps"].dropna()}))
 
 
-def _legend(figure: Figure, panels: Sequence[Axes], note: str = "") -> None:
-    """One legend below for the panels given, laws first, then the note."""
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend below for the panels given, laws first."""
     found = handles_of(panels)
     first = {label: found[label] for law in LAWS if (label := f"{law} law") in found}
-    noted = {note: Line2D([], [], linestyle="")} if note else {}
-    common_legend(figure, {**first, **noted, **found}, min(3, len(panels)))
+    common_legend(figure, {**first, **found}, 3)

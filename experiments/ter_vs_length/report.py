@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.harness.report import aligned, summary
-from experiments.harness.tables import scaled, settled
+from experiments.harness.tables import in_percent, settled
 
 if TYPE_CHECKING:
     import pandas
@@ -18,7 +18,7 @@ def report(table: pandas.DataFrame, config: Config) -> str:
     from experiments.ter_vs_length.answers import answer, exponents, matches
 
     increase = table[table["metric"].isin(["ter_increase", "ter_increase_first_order"])]
-    increase = settled(scaled(increase, 100), 1e-3).assign(unit="%")
+    increase = settled(in_percent(increase), 1e-3)
     increase.loc[increase["method"] == "published", "law"] = "paper"
     order = {language: place for place, language in enumerate(config.languages)}
     increase = increase.sort_values("language", key=lambda names: names.map(order), kind="stable")

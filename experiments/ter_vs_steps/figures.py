@@ -48,8 +48,7 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
     for length in lengths:
         rows = table[table["length"] == length]
         with house_style():
-            narrow = len(languages) == 1
-            figure, panels = new_figure(len(languages), 2, width=5.6 if narrow else 3.8, height=3.6 if narrow else 2.7)
+            figure, panels = new_figure(len(languages), 2, width=3.8, height=2.7)
             upper, lower = panels[: len(languages)], panels[len(languages) :]
             for language, above, below in zip(languages, upper, lower, strict=True):
                 here = rows[rows["language"] == language]
@@ -62,9 +61,8 @@ def draw_steps_figures(table: pandas.DataFrame, folder: Path, languages: Sequenc
             lower[0].set_ylabel("SER: share of sequences\noutside the language")
             for axes in (*upper[1:], *lower[1:]):
                 axes.set_ylabel("")
-            common_legend(figure, handles_of(panels), 1 if narrow else 2)
-            title = ("Few parallel steps give fluent tokens,", f"but not correct sequences (L = {length})")
-            figure.suptitle(("\n" if narrow else " ").join(title))
+            common_legend(figure, handles_of(panels), 2)
+            figure.suptitle(f"Few parallel steps give fluent tokens, but not correct sequences (L = {length})")
             name = of_length("ter_vs_steps", length, lengths)
             paths.append(save(figure, folder, name, "TER and SER against steps", experiment="ter_vs_steps"))
     return paths

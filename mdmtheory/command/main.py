@@ -82,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        first, *_ = [*str(error).splitlines(), ""]
+        print(f"error: {' '.join(first.split())}", file=sys.stderr)
         return 2
     return 0

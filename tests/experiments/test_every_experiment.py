@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 import runpy
@@ -89,6 +90,22 @@ def test_a_dry_run_lists_cells_and_writes_nothing(name, tmp_path, capsys):
     assert main(FOUND[name], ["--preset", "smoke", "--dry-run", "--out", str(tmp_path / "out")]) == 0
     assert f"{len(FOUND[name].cells(FOUND[name].presets['smoke']))} cells, 0 finished" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+NO_RESULT = {"device", "limit"}
+"""Fields that decide no result: where a cell runs, and how long it may."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_every_field_of_a_cell_names_it(name):
+    """A result that another number of sequences made must not be taken for this one's."""
+    for cell in {type(cell): cell for cell in FOUND[name].cells(FOUND[name].presets["smoke"])}.values():
+        assert {field.name for field in dataclasses.fields(cell) if not field.compare} <= NO_RESULT
+        for field in dataclasses.fields(cell):
+            if field.compare:
+                changed = dataclasses.replace(cell, **{field.name: ("other",)})
+                assert changed.key != cell.key, f"{type(cell).__name__}.{field.name}"
+                assert changed.random_seed != cell.random_seed
 
 
 @pytest.mark.parametrize(

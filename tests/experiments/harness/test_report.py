@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.harness.report import format_bytes, format_seconds, format_value, summary
-from experiments.harness.tables import frame_of
+from experiments.harness.tables import frame_of, in_percent
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,22 @@ def test_the_summary_keeps_methods_apart_and_names_unit_and_law():
     assert len({line.index("│") if "│" in line else 0 for line in text}) == 1
     # columns stand under each other
     assert text[3].index("0.25") + len("0.25") == text[4].index("0.020") + len("0.020")
+
+
+def test_ter_increases_are_printed_in_percent_with_their_intervals():
+    """Stored as ratios, all of them, and printed in per cent, all of them: value and interval alike."""
+    base = {"language": "2-gram", "length": 64, "denoiser": "mdm", "sampler": "uniform", "law": "path", "steps": 8}
+    base["method"] = "monte-carlo"
+    rows = [
+        {**base, "metric": "ter_increase", "value": 0.02, "low": 0.019, "high": 0.021, "unit": "ratio"},
+        {**base, "metric": "ser", "value": 0.5, "low": 0.45, "high": 0.55, "unit": "probability"},
+    ]
+    shown = in_percent(frame_of(rows))
+    assert shown[["value", "low", "high"]].to_numpy().tolist() == [pytest.approx([2.0, 1.9, 2.1]), [0.5, 0.45, 0.55]]
+    assert shown["unit"].tolist() == ["%", "probability"]
+    text = summary(shown, places=("metric", "unit")).text()
+    assert "2.00 ± 0.10" in text
+    assert "0.500 ± 0.050" in text
 
 
 def test_the_markdown_is_a_table():

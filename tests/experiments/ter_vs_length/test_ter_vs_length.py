@@ -246,8 +246,8 @@ def test_the_figures_show_three_laws_beside_the_paper(smoke, figures_of):
     steps, lengths = found.values()
     labels = legend_of(steps)
     laws = ["path law", "marginal law", "generative law"]
-    assert labels[:4] == [*laws, "(thick line: exact; markers: estimates or extrapolated, 95 %)"]
-    assert labels[5:8] == [f"paper, trained MDM, L = {length}: published" for length in (256, 512, 1024)]
+    assert labels[:4] == [*laws, "marginal law: bracket by SER and path law"]
+    assert labels[4:7] == [f"paper, trained MDM, L = {length}: published" for length in (256, 512, 1024)]
     above, _, below, _ = steps.axes
     assert above.get_title() == "2-gram\npaper falls as N$^{-1.34}$"
     assert above.get_ylabel() == "TER increase over the truth\n(ours at L = 512)"
