@@ -12,6 +12,7 @@ from experiments.harness import Row
 from experiments.shared.language_cell import LanguageCell
 from experiments.shared.oracle_samples import sample_rows
 from experiments.shared.path_law import path_kls, ter_increase
+from experiments.shared.training_progress import telling
 
 if TYPE_CHECKING:
     from languages import Language
@@ -76,8 +77,7 @@ class ModelCell(LanguageCell):
             checkpoint_dir=str(workdir) if config.run.checkpoint_every is not None else None,
             accelerator="cpu" if self.device == "cpu" else "auto",
         )
-        # On CPU cores cells train side by side, and their bars would write over each other.
-        return train(language, self.length, config, progress=False if self.device == "cpu" else None)
+        return train(language, self.length, config, progress=telling(workdir, config.total_steps))
 
     def measured(self, language: Language, model: Model) -> list[Row]:
         """Errors and costs of a trained network."""

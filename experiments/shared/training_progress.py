@@ -25,8 +25,7 @@ def telling(workdir: Path, steps: int) -> Callable[[TrainingRecord], None]:
         left = record.seconds / record.step * (steps - record.step)
         tell(
             workdir,
-            f"step {record.step} of {steps}, loss {record.loss:.3f} nats a token, "
-            f"{record.tokens_per_second:,.0f} tokens/s, {format_seconds(left)} left",
+            f"step {record.step} of {steps}, {record}, {format_seconds(left)} left",
         )
 
     return show
