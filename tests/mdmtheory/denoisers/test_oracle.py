@@ -64,15 +64,12 @@ def test_the_tally_counts_hidden_positions_and_dead_contexts():
 
 
 def test_the_tally_leaves_revealed_positions_out_even_if_the_language_calls_them_dead():
-    class Hopeless:
-        vocab_size = mask_id = 2
-        device = torch.device("cpu")
-
+    class Hopeless(NGramLanguage):
         def conditionals(self, tokens, at=None):
             dead = torch.ones_like(tokens, dtype=torch.bool)
             return torch.full((*tokens.shape, 2), -0.6931), dead
 
-    oracle = Oracle(Hopeless())
+    oracle = Oracle(Hopeless([0.5, 0.5]))
     oracle(torch.tensor([[0, 2, 1, 2, 2]]))
     assert (oracle.queries, oracle.dead_queries, oracle.dead_fraction) == (3, 3, 1.0)
 
