@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from languages.budget import check_budget
 from languages.checks import check_count, check_fraction
 from languages.reveals import reveal_probabilities, revealed_before
 
@@ -17,6 +18,7 @@ FloatArray = NDArray[np.float64]
 _CURVE = ("total_correlation", "dual_total_correlation", "bernoulli_curve", "path_kl")
 _FORMS = ("entropy", "log_support_size", "information_curve", *_CURVE, "sequence_error_rate", "marginal_kl")
 _CHUNK = 1 << 22
+_MOST_TERMS = 1e9
 
 
 class ClosedForms:
@@ -113,6 +115,12 @@ class ClosedForms:
         return (curve[-1] - curve).sum()
 
     def _bernoulli_curve(self, length: int, t: FloatArray) -> FloatArray:
+        check_budget(
+            f"the closed form of the curve at length={length} and {len(t)} revealed fractions",
+            f"take up to {int(_MOST_TERMS / length)} steps",
+            operations=len(t) * length,
+            most=_MOST_TERMS,
+        )
         curve = self._information_curve(length)
         before = np.arange(length)
         blocks = np.array_split(t, max(1, -(-len(t) * length // _CHUNK)))

@@ -6,6 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from languages.budget import check_budget
+
+MOST_TERMS = 4e9
+"""Binomial probabilities that one call computes: a minute or two of one core."""
 CHUNK_ENTRIES = 1 << 22
 """Entries of the largest table of binomial probabilities held at once."""
 
@@ -20,6 +24,12 @@ def binomial_mean(coefficients: Float[Tensor, " n+1"], t: Float[Tensor, " T"]) -
         t: (T,) probabilities in [0, 1].
     """
     degree = len(coefficients) - 1
+    check_budget(
+        f"a curve of length={degree + 1} at {len(t)} revealed fractions, one a step,",
+        f"take up to {int(MOST_TERMS / (degree + 1))} steps; a uniform grid of many steps costs (h(1) − h(0))/(2N)",
+        operations=len(t) * (degree + 1),
+        most=MOST_TERMS,
+    )
     count = torch.arange(degree + 1, dtype=torch.float64, device=t.device)
     log_choices = -torch.lgamma(count + 1) - torch.lgamma(degree - count + 1)
     pieces = [t.new_zeros(0)]

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from languages.budget import check_budget
 from languages.checks import check_count
 from languages.estimate import Estimate
 from languages.information.bernstein import CHUNK_ENTRIES, binomial_mean, check_fractions
@@ -109,8 +110,15 @@ def conflict_curve(language: Language, length: int) -> ConflictCurve:
     length = check_count("length", length)
     if not is_first_order(language):
         return ConflictCurve(torch.as_tensor(enumerated_conflicts(language, length), device=language.device))
-    if length == 1:
-        return ConflictCurve(torch.zeros(0, dtype=torch.float64, device=language.device))
+    if length == 1 or language.order == 1:
+        return ConflictCurve(torch.zeros(length - 1, dtype=torch.float64, device=language.device))
+    vocab_size = language.vocab_size
+    check_budget(
+        f"the conflict curve of {language.name} at length={length}",
+        "estimate_conflict_curve samples it",
+        operations=length**2 * vocab_size**3,
+        memory=8 * 4 * length * vocab_size**2,
+    )
     start, transition = language.first_order()
     two_sided, one_sided, free = gap_conflicts(start.cpu().numpy(), transition.cpu().numpy(), length)
     gamma = _by_count(torch.as_tensor(two_sided), torch.as_tensor(one_sided))

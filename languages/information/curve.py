@@ -16,6 +16,7 @@ from I(X_i; X_l, X_r) = I(X_i; X_l) + I(X_i; X_r) − I(X_l; X_r) and summation 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -23,9 +24,10 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from languages.budget import check_budget
 from languages.checks import check_count
 from languages.estimate import Estimate
-from languages.information.bernstein import CHUNK_ENTRIES, binomial_mean, check_fractions
+from languages.information.bernstein import CHUNK_ENTRIES, MOST_TERMS, binomial_mean, check_fractions
 from languages.information.enumeration import enumerated_information
 from languages.information.pairs import is_first_order, pair_information
 from languages.information.protocol import InformationLaw
@@ -101,6 +103,12 @@ def information_curve(language: Language, length: int) -> InformationCurve:
     """
     length = check_count("length", length)
     if is_first_order(language):
+        check_budget(
+            f"the information curve of {language.name} at length={length}",
+            f"take length up to {math.isqrt(int(MOST_TERMS))}, or estimate_information_curve, which samples it",
+            operations=length**2,
+            most=MOST_TERMS,
+        )
         return InformationCurve(_first_order_curve(pair_information(language, length)))
     return InformationCurve(torch.as_tensor(enumerated_information(language, length), device=language.device))
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from languages.budget import check_budget
 from languages.checks import check_count
 from languages.entropy import row_entropies
 from languages.hidden_markov import HMMLanguage
@@ -38,6 +39,16 @@ def pair_information(language: NGramLanguage, length: int) -> Float[Tensor, " L"
         ValueError: A language of higher order.
     """
     length = check_count("length", length)
+    if language.order == 1:
+        return torch.zeros(length, dtype=torch.float64, device=language.device)
+    vocab_size = language.vocab_size
+    check_budget(
+        f"the information of pairs of {language.name} at length={length}",
+        "languages.information.estimate_information_curve samples the curve",
+        operations=length * vocab_size**3,
+        memory=8 * 4 * vocab_size**2,
+        device=language.device,
+    )
     _, transition = language.first_order()
     marginals = language.marginals(length)
     entropies = row_entropies(marginals)

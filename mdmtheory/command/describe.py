@@ -18,13 +18,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Print what the language knows exactly, and estimates where it does not."""
     from languages import Estimate, language_from
     from languages.checks import check_count
+    from mdmtheory.exact.supported import supports_everything
 
     language, length = language_from(arguments.language), check_count("length", arguments.length)
     print(language)
     try:
         density = language.support_density(length)
         print(f"support at L = {length}: log |support| / (L log V) = {density:.6g} (exact)")
-        if density >= 1 - 1e-12:
+        if supports_everything(language, length):
             print("it supports every sequence: SER is 0 for any model")
     except ValueError as error:
         print(f"support at L = {length}: not counted ({error})")

@@ -92,4 +92,11 @@ FAULTS: list[Fault] = [
         "Estimate(-math.expm1(min(0.0, value)), low, high",
         "tests/mdmtheory/exact/test_markov_extrapolation.py::test_no_error_is_no_negative_zero",
     ),
+    Fault(
+        "a refusal offers twice what can be done",
+        "languages/budget.py",
+        "    low, high = 0, beyond\n",
+        "    low, high = 0, 2 * beyond\n",
+        "tests/languages/test_budget.py",
+    ),
 ]

@@ -9,7 +9,8 @@ truth. Path-law numbers are in `mdmtheory.exact.path`.
 | SER | `sequence_error_rate`, `sequence_error_curve` (all lengths), `sequence_error_table` (all lengths and steps) | marginal | exact |
 | SER of long sequences | `extrapolated_sequence_error_rate`, `sequence_error_bracket`, `error_exponent` | marginal | extrapolated, bound |
 | ∂SER/∂w | `sequence_error_gradient`, `differentiable_sequence_error_rate` | marginal | exact |
-| SER, KL of left-to-right blocks | `left_to_right_blocks`, `left_to_right_kl` | of its plan | exact |
+| SER, KL of left-to-right blocks, n-grams of any order | `left_to_right_blocks`, `left_to_right_kl` | of its plan | exact |
+| SER of a few fixed sizes | `fixed_size_sequence_error_rate` | marginal | exact |
 | log p(x) | `log_prob` | marginal | exact |
 | KL(q‖p), forward TER | `marginal_kl`, `forward_log_ter` | marginal | exact, monte-carlo |
 | generative TER, and what it is above the truth's own | `generative_log_ter`, `generative_excess`, `cross_entropy` | generative | exact |
@@ -22,6 +23,7 @@ from mdmtheory.exact.markov.extrapolation import (
     extrapolated_sequence_error_rate,
     sequence_error_bracket,
 )
+from mdmtheory.exact.markov.fixed_sizes import fixed_size_sequence_error_rate
 from mdmtheory.exact.markov.generative import cross_entropy, generative_excess, generative_log_ter
 from mdmtheory.exact.markov.left_to_right import left_to_right_blocks, left_to_right_kl
 from mdmtheory.exact.markov.log_probs import log_prob
@@ -32,6 +34,7 @@ __all__ = [
     "differentiable_sequence_error_rate",
     "error_exponent",
     "extrapolated_sequence_error_rate",
+    "fixed_size_sequence_error_rate",
     "forward_log_ter",
     "generative_excess",
     "generative_log_ter",

@@ -21,6 +21,7 @@ from torch import Tensor
 from languages import Language, NGramLanguage
 from languages.automata.contexts import ContextAutomaton, context_tokens
 from languages.checks import check_count
+from mdmtheory.exact.markov.cost import check_recursion
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain, log_powers
 from mdmtheory.exact.markov.recursion import BLOCK, close, discounted, stacked, step_hazards
 
@@ -47,7 +48,11 @@ def generative_log_ter(language: Language, length: int, reveal: object) -> float
     """
     steps = step_hazards(reveal)
     chain = check_chain(language, "draw samples and use mdmtheory.estimates.estimate_generative_log_ter")
-    law = GapLaw(chain, check_count("length", length), everywhere=True)
+    length = check_count("length", length)
+    check_recursion(
+        chain.vocab_size, length, len(steps), "mdmtheory.estimates.estimate_generative_log_ter, from samples"
+    )
+    law = GapLaw(chain, length, everywhere=True)
     judge = chain.parent if chain.parent is not None else chain
     surprise = -log_powers(judge, 1)[1]
     cost = torch.zeros(law.longest + 1, *law.possible().shape, dtype=torch.float64, device=law.device)

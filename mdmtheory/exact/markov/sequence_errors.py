@@ -8,6 +8,7 @@ from torch import Tensor
 
 from languages import Language
 from languages.checks import check_count
+from mdmtheory.exact.markov.cost import check_recursion
 from mdmtheory.exact.markov.gaps import GapLaw, check_chain
 from mdmtheory.exact.markov.recursion import advance, completed, step_hazards
 
@@ -44,7 +45,7 @@ def sequence_error_curve(language: Language, length: int, reveal: object) -> Flo
 def success_curve(language: Language, length: int, reveal: object) -> Float[Tensor, " L"]:
     """1 − SER at every length 1 … L, to full relative precision where it is small; see `sequence_error_curve`."""
     steps = step_hazards(reveal)
-    law = _law(language, length)
+    law = _law(language, length, len(steps))
     values = completed(law, law.longest)
     if bool((values[0] == 1).all()):
         return torch.ones(law.longest, dtype=torch.float64, device=law.device)  # every sequence is in the language
@@ -71,7 +72,7 @@ def sequence_error_table(language: Language, length: int, steps: int) -> Float[T
         ValueError: Another kind of language, or sizes that do not fit in memory.
     """
     steps = check_count("steps", steps)
-    law = _law(language, length)
+    law = _law(language, length, steps)
     table = torch.zeros(law.longest, steps, dtype=torch.float64, device=law.device)
     values = completed(law, law.longest)
     if bool((values[0] == 1).all()):
@@ -82,5 +83,9 @@ def sequence_error_table(language: Language, length: int, steps: int) -> Float[T
     return table
 
 
-def _law(language: Language, length: int) -> GapLaw:
-    return GapLaw(check_chain(language, OTHERWISE), check_count("length", length))
+def _law(language: Language, length: int, steps: int) -> GapLaw:
+    chain, length = check_chain(language, OTHERWISE), check_count("length", length)
+    check_recursion(
+        chain.vocab_size, length, steps, "extrapolated_sequence_error_rate, which goes on from short lengths"
+    )
+    return GapLaw(chain, length)
