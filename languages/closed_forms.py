@@ -135,7 +135,7 @@ def check_reveal(reveal: object) -> FloatArray:
     Raises:
         ValueError: Not one-dimensional, negative, or not summing to one.
     """
-    weights = check_distributions("reveal", reveal).cpu().numpy()
+    weights = check_distributions("reveal", reveal).detach().cpu().numpy()
     if weights.ndim != 1:
         raise ValueError(f"reveal must have shape (N,), one probability per round, got {weights.shape}")
     return weights[weights > 0]

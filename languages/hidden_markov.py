@@ -53,9 +53,9 @@ class HMMLanguage(Language):
         parent: Self | None = None,
         closed_forms: ClosedForms | None = None,
     ) -> None:
-        self.initial = check_distributions("initial", initial)
-        self.transition = check_distributions("transition", transition).to(self.initial.device)
-        self.emission = check_distributions("emission", emission).to(self.initial.device)
+        self.initial = check_distributions("initial", initial).detach()
+        self.transition = check_distributions("transition", transition).detach().to(self.initial.device)
+        self.emission = check_distributions("emission", emission).detach().to(self.initial.device)
         states = self.initial.shape[0]
         if self.initial.dim() != 1:
             raise ValueError(f"initial must have shape (S,), got {tuple(self.initial.shape)}")
