@@ -96,7 +96,7 @@ FAULTS: list[Fault] = [
         "fullness looks one token too far",
         "languages/automata/edges.py",
         "unweighted=True, limit=length - 1)",
-        "unweighted=True, limit=length - 1) - 1",
+        "unweighted=True, limit=length)",
         "tests/languages/automata/test_support.py",
     ),
     Fault(
