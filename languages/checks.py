@@ -43,7 +43,8 @@ def check_distributions(name: str, table: object, *, axes: int | None = 1) -> Fl
     """Return `table` as float64 distributions over its last `axes` axes, each divided by its sum.
 
     Sums may be off by what rounding makes of probabilities on their way: 1e-6 in float64, for such tables often come
-    from float32 or from a file of a few digits, and what half precision rounds in half precision. Zeros stay zeros.
+    from float32 or from a file of a few digits, and what half precision rounds in half precision. Zeros stay zeros, and
+    gradients flow through.
 
     Args:
         name: What the caller calls it.
@@ -140,7 +141,7 @@ def check_mask(name: str, mask: object, like: Int[Tensor, "B L"]) -> Bool[Tensor
 
 
 def _as_tensor(name: str, value: object) -> Tensor:
-    """`value` as a tensor without a history; lists go through numpy, for torch would round their floats to float32."""
+    """`value` as a tensor; lists go through numpy, for torch would round their floats to float32."""
     try:
         tensor = _plain(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -152,7 +153,7 @@ def _as_tensor(name: str, value: object) -> Tensor:
 
 def _plain(value: object) -> Tensor:
     if isinstance(value, Tensor):
-        return value.detach()
+        return value
     if isinstance(value, Sequence) and any(isinstance(part, Tensor) for part in value):
         return torch.stack([_plain(part) for part in value])
     array = np.asarray(value)

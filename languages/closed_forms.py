@@ -145,7 +145,7 @@ def check_reveal(reveal: object) -> FloatArray:
     Raises:
         ValueError: Not one-dimensional, negative, or not summing to one.
     """
-    weights = reveal_probabilities(reveal).numpy()  # type: ignore[arg-type]
+    weights = reveal_probabilities(reveal).detach().numpy()  # type: ignore[arg-type]
     return weights[weights > 0]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -23,7 +22,7 @@ from languages.inference.sampling import ChainSampler
 from languages.inference.state_chain import DenseChain, StateChain
 from languages.inference.viterbi import HiddenPath, most_probable_path
 from languages.language import Language
-from languages.pruning import check_threshold, prune_rows
+from languages.pruning import check_threshold, prune_table
 
 MOST_ENTRIES, BYTES_AN_ENTRY = 2.0**28, 40.0
 """Entries of the tables that constructions build (2 GiB), and what one takes on the way."""
@@ -54,9 +53,9 @@ class HMMLanguage(Language):
         parent: Self | None = None,
         closed_forms: ClosedForms | None = None,
     ) -> None:
-        self.initial = check_distributions("initial", initial)
-        self.transition = check_distributions("transition", transition).to(self.initial.device)
-        self.emission = check_distributions("emission", emission).to(self.initial.device)
+        self.initial = check_distributions("initial", initial).detach()
+        self.transition = check_distributions("transition", transition).detach().to(self.initial.device)
+        self.emission = check_distributions("emission", emission).detach().to(self.initial.device)
         states = self.initial.shape[0]
         if self.initial.dim() != 1:
             raise ValueError(f"initial must have shape (S,), got {tuple(self.initial.shape)}")
@@ -93,7 +92,7 @@ class HMMLanguage(Language):
             ValueError: A threshold outside [0, 1].
         """
         check_threshold(threshold)
-        transition, emission = _prune(self.transition, threshold), _prune(self.emission, threshold)
+        transition, emission = prune_table(self.transition, threshold), prune_table(self.emission, threshold)
         if torch.equal(transition > 0, self.transition > 0) and torch.equal(emission > 0, self.emission > 0):
             return self
         return type(self)(self.initial, transition, emission, name=name or self.name, parent=self)
@@ -247,12 +246,3 @@ def check_hidden_tables(what: str, instead: str, num_states: int, vocab_size: in
     """
     entries = float(num_states) * (num_states + vocab_size)
     check_budget(what, instead, operations=entries, most=MOST_ENTRIES, memory=BYTES_AN_ENTRY * entries)
-
-
-def _prune(table: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C"]:
-    """Prune the rows of a dense table."""
-    rows = np.repeat(np.arange(len(table)), table.shape[1])
-    keep, probs = prune_rows(rows, table.cpu().numpy().reshape(-1), threshold)
-    pruned = np.zeros(table.numel())
-    pruned[keep] = probs
-    return torch.as_tensor(pruned, device=table.device).reshape(table.shape)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from languages.checks import check_fraction
 
@@ -47,3 +50,12 @@ def prune_rows(
         return keep, probs
     totals = np.add.reduceat(np.where(keep, probs, 0.0), starts)
     return keep, probs[keep] / np.repeat(totals, lengths)[keep]
+
+
+def prune_table(table: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C"]:
+    """Prune the rows of a dense table; see `prune_rows`."""
+    rows = np.repeat(np.arange(len(table)), table.shape[1])
+    keep, probs = prune_rows(rows, table.cpu().numpy().reshape(-1), threshold)
+    pruned = np.zeros(table.numel())
+    pruned[keep] = probs
+    return torch.as_tensor(pruned, device=table.device).reshape(table.shape)

@@ -25,7 +25,7 @@ def grams_from_tables(transition: object, initial: object = None) -> SparseGrams
     Raises:
         ValueError: Wrong shapes, negatives, NaN, or rows that do not sum to one.
     """
-    table = check_distributions("transition", transition)
+    table = check_distributions("transition", transition).detach()
     vocab_size, order = table.shape[-1], table.dim()
     if table.shape != (vocab_size,) * order:
         raise ValueError(f"transition must have shape (V,) * n, all axes alike, got {tuple(table.shape)}")
@@ -45,7 +45,7 @@ def grams_from_tables(transition: object, initial: object = None) -> SparseGrams
                 f"initial must have shape (V,) * (n - 1) = {(vocab_size,) * (order - 1)} for a transition of shape "
                 f"(V,) * n, got {tuple(law.shape)}"
             )
-        start = law.reshape(-1).cpu().numpy().astype(np.float64)
+        start = law.detach().reshape(-1).cpu().numpy().astype(np.float64)
     where: NDArray[np.int64] = np.flatnonzero(start)
     return SparseGrams.from_codes(order, vocab_size, where, start[where], codes, probs)
 

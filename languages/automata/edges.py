@@ -57,7 +57,7 @@ class EdgeList:
     def is_full(self, length: int, vocab_size: int) -> bool:
         """Whether every string of a length is the token string of a path from the start."""
         distance = csgraph.dijkstra(self.adjacency, indices=0, unweighted=True, limit=length - 1)
-        return bool((np.diff(self.offsets)[distance < length] == vocab_size).all())
+        return bool((np.diff(self.offsets)[np.isfinite(distance)] == vocab_size).all())
 
     def counts(self, length: int) -> list[int]:
         """Exact number of sequences of each length 1 … `length`."""

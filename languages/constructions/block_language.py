@@ -25,7 +25,7 @@ def block_language(table: object, *, name: str | None = None) -> HMMLanguage:
     Raises:
         ValueError: A table that is no law, axes of different lengths, or too many hidden states.
     """
-    law = check_distributions("table", table, axes=None).cpu().numpy()
+    law = check_distributions("table", table, axes=None).detach().cpu().numpy()
     vocab_size, size = law.shape[0], law.ndim
     if law.shape != (vocab_size,) * size:
         raise ValueError(f"table must have shape (V,) * m, all axes alike, got {law.shape}")

@@ -107,7 +107,7 @@ def slow_topics(
         check_hidden_tables(f"num_topics={k} of words={words}", "take fewer of one or the other", k, vocab_size)
         laws = np.kron(np.eye(k), np.full((1, words), (1 - overlap) / words)) + overlap / vocab_size
     else:
-        laws = check_distributions("word_laws", word_laws).cpu().numpy()
+        laws = check_distributions("word_laws", word_laws).detach().cpu().numpy()
         if laws.ndim != 2 or len(laws) != k:
             raise ValueError(f"word_laws must have shape (K, V) with K = {k}, got {laws.shape}")
     step = np.zeros(k)
