@@ -97,15 +97,17 @@ class Estimate:
         For samples without rare large ones, or many; else `from_skewed_samples`.
 
         Args:
-            samples: One-dimensional array-like of at least two finite numbers.
+            samples: One-dimensional array-like of at least two numbers. Where one is infinite, as the surprise of
+                something impossible is, so is the estimate.
             law: See the class.
             unit: See the class.
 
         Raises:
-            ValueError: Fewer than two samples, or one that is not finite.
+            ValueError: Fewer than two samples, NaN, or infinities of both signs.
         """
         x = _several(samples)
-        mean, half = float(x.mean()), student_half_width(x)
+        mean = float(x.mean())
+        half = student_half_width(x) if math.isfinite(mean) else 0.0
         return cls(mean, mean - half, mean + half, "monte-carlo", law, unit)
 
     @classmethod
@@ -116,6 +118,8 @@ class Estimate:
         (`unseen_shifts`). Arguments and errors are those of `from_samples`.
         """
         x = _several(samples)
+        if not np.isfinite(x).all():
+            return cls.from_samples(x, law=law, unit=unit)
         mean, half = float(x.mean()), student_half_width(x)
         down, up = unseen_shifts(x)
         return cls(mean, mean - half - down, mean + half + up, "monte-carlo", law, unit)
@@ -229,6 +233,6 @@ def _several(samples: object) -> Float[np.ndarray, " n"]:
     x = np.asarray(samples, dtype=np.float64).reshape(-1)
     if x.size < 2:
         raise ValueError(f"an interval needs at least two samples, got {x.size}")
-    if not np.isfinite(x).all():
-        raise ValueError(f"samples must be finite numbers, got {x[~np.isfinite(x)][0]}")
+    if np.isnan(x).any() or (np.isposinf(x).any() and np.isneginf(x).any()):
+        raise ValueError("samples must be numbers, or infinite in one direction; got NaN or infinities of both signs")
     return x

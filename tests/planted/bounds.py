@@ -54,14 +54,14 @@ FAULTS: list[Fault] = [
         ENTRIES + "ugc.py",
         "2 * float(weighted.sum()) / steps",
         "1 * float(weighted.sum()) / steps",
-        f"{LEDGER}::test_all_rows_hold_on_their_instances_in_time {RIGHT}::test_bernoulli_reveals",
+        f"{RIGHT}::test_bernoulli_reveals",
     ),
     Fault(
         "wen-scan subtracts L",
         ENTRIES + "wen_scan.py",
         "math.log2(length / rounds) - 1.3 * length",
         "math.log2(length / rounds) - 1.0 * length",
-        f"{RIGHT}",
+        RIGHT,
     ),
     Fault(
         "sizes from a correlation with one share fewer",
@@ -75,14 +75,14 @@ FAULTS: list[Fault] = [
         ENTRIES + "fast_dllm.py",
         "bound = (n - 1) * (binary",
         "bound = n / 4 * (binary",
-        f"{LEDGER}::test_all_rows_hold_on_their_instances_in_time",
+        RIGHT,
     ),
     Fault(
         "dmitriev-mask with the constant of smooth curves",
         ENTRIES + "dmitriev_mask.py",
         "claimed(float(np.expm1(lengths) @ flow)",
         "claimed(float(0.51 * lengths @ flow)",
-        f"{LEDGER}::test_all_rows_hold_on_their_instances_in_time",
+        RIGHT,
     ),
     Fault(
         "feng-ser-upper with half the steps",
