@@ -67,13 +67,6 @@ FAULTS: list[Fault] = [
         f"{HARNESS}/test_code.py::test_every_way_to_import_is_read",
     ),
     Fault(
-        "a worker goes on whose run died while it started",
-        "experiments/harness/runner.py",
-        "if os.getppid() != parent:  # it died",
-        "if os.getppid() < 0:  # it died",
-        f"{HARNESS}/test_resume.py::test_a_worker_whose_run_has_died_while_it_started_ends_at_once",
-    ),
-    Fault(
         "a legend is wider than its figure",
         "experiments/harness/fitting.py",
         "if _width(figure, legend) <= FILLED * figure.bbox.width:",

@@ -28,6 +28,7 @@ def test_what_is_written_fits(columns, rows, title, labels, asked, name):
         figure, panels = new_figure(columns, rows, width=3.4, height=3.0)
         handles = [panels[0].plot([0, 1])[0] for _ in labels]
         for axes in panels:
+            axes.plot([0, 1])
             axes.set_title(name)
         outside_legend(figure, handles, labels, asked)
         figure.suptitle(title)

@@ -28,7 +28,7 @@ def test_cells_run_in_order_and_what_does_not_fit_is_left_out(tmp_path):
     (left_out,) = results.skipped
     assert left_out.label == "long"
     assert left_out.error is not None
-    assert left_out.error.startswith("not run: it takes about 277.8 h, ")
+    assert left_out.error.startswith("not run: it takes about 12 days, ")
     # The page after every cell, and once more at the end.
     assert pages == [(1, 0, 0, 2), (1, 0, 1, 1), (2, 0, 1, 0), (2, 0, 1, 0)]
     assert (tmp_path / "timed.md").read_text() == "2 rows\n"

@@ -56,6 +56,18 @@ def test_smoke_table_holds_the_calculators_numbers(smoke):
     }
 
 
+def test_an_approximation_is_called_one(smoke):
+    """The formula is calculated exactly, and the SER is another number: at one step it may be off by any factor."""
+    table = read_results(smoke[1])
+    first = table[table["metric"] == "ser_first_order"]
+    assert len(first) > 3
+    assert set(first["law"]) == {""}
+    assert all("approximation of the SER" in by for by in first["by"])
+    lines = [line.split() for line in report(table, PRESETS["smoke"]).splitlines() if " first order " in line]
+    methods = {"approximation" if "approximation" in line else line[line.index("order") + 1] for line in lines}
+    assert methods == {"approximation", "monte-carlo"}
+
+
 def test_samples_agree_with_the_calculator(smoke):
     """64 sequences, two languages: each misses by five standard errors with probability below 1e-5; fixed seed."""
     table = read_results(smoke[1])
