@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from numba.core import event
@@ -21,6 +21,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def compile_(function: Callable[..., Any]) -> Any:
+        _Announcement.ours.add(function)
         try:
             return numba.njit(cache=True, **options)(function)
         except RuntimeError as error:
@@ -36,14 +37,16 @@ class _Announcement(event.Listener):
     """One line on stderr before the first loop is compiled: what is slow, and whether it will be again."""
 
     kept, said = True, False
+    ours: ClassVar[set[Callable[..., Any]]] = set()
 
     def on_start(self, event: event.Event) -> None:
-        ours = event.data["dispatcher"].py_func.__module__.startswith(f"{__package__}.")
-        if self.said or not ours:
+        function = event.data["dispatcher"].py_func
+        if self.said or function not in self.ours:
             return
         self.said = True
         again = "once" if self.kept else "in every process: no folder can be written to, set NUMBA_CACHE_DIR to one"
-        print(f"{__package__}: compiling loops for this machine, some seconds each, {again}", file=sys.stderr)
+        package = function.__module__.partition(".")[0]
+        print(f"{package}: compiling loops for this machine, some seconds each, {again}", file=sys.stderr)
 
     def on_end(self, event: event.Event) -> None:
         pass

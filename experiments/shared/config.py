@@ -37,7 +37,7 @@ class SyntheticConfig(ExperimentConfig):
             language = language_of(specification)
             for length in () if self.full_support_is_wanted else (n for n in self.lengths if n <= LONGEST_COUNTED):
                 try:
-                    full = language.support_density(length) >= 1 - 1e-12
+                    full = language.support_density(length) == 1
                 except ValueError:
                     continue  # too large to count is certainly not a reason to stop
                 if full:

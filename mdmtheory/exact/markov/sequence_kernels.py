@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from languages.compilation import compiled
 
 FloatArray = NDArray[np.float64]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def log_laws(pairs: FloatArray, vocab_size: int, laws: FloatArray) -> None:
     """Log-law of each given token in each gap, by the segment convention.
 
@@ -39,7 +40,7 @@ def log_laws(pairs: FloatArray, vocab_size: int, laws: FloatArray) -> None:
                     laws[s, i, t] = pairs[level, s, i] + pairs[level, i, t] - pairs[level, s, t]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def linear_pass(laws: FloatArray, hazards: FloatArray, values: FloatArray) -> float:
     """Run all steps in linear weights; return the largest gap value met.
 
@@ -83,7 +84,7 @@ def linear_pass(laws: FloatArray, hazards: FloatArray, values: FloatArray) -> fl
     return largest
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def logarithmic_pass(laws: FloatArray, hazards: FloatArray, values: FloatArray) -> None:
     """Run all steps in logs, where nothing underflows.
 
@@ -108,7 +109,7 @@ def logarithmic_pass(laws: FloatArray, hazards: FloatArray, values: FloatArray) 
                 values[s, t] = _log_dot(weights[s:t], kept[t, s:t])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _complete(values: FloatArray, zero: float, one: float) -> None:
     """Gap values after the last step: one for an empty gap, zero for a masked one."""
     values[:] = zero
@@ -116,7 +117,7 @@ def _complete(values: FloatArray, zero: float, one: float) -> None:
         values[s, s + 1] = one
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _log_dot(a: FloatArray, b: FloatArray) -> float:
     """Log Σ exp(a + b)."""
     top = -math.inf

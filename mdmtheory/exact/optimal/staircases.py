@@ -5,12 +5,13 @@ The step of the global programme is the upper envelope of lines, hence linear in
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from languages.compilation import compiled
 
-@numba.njit(cache=True)
+
+@compiled()
 def best_nodes(x: NDArray[np.float64], curve: NDArray[np.float64], steps: int) -> NDArray[np.int64]:
     """Indices 0 = n_0 < … < n_N = M of the staircase of N steps with the largest area below a rising curve.
 
@@ -58,7 +59,7 @@ def best_nodes(x: NDArray[np.float64], curve: NDArray[np.float64], steps: int) -
     return nodes
 
 
-@numba.njit(cache=True)
+@compiled()
 def best_of(candidates: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The increasing nodes, one of each row, with the largest staircase; `values` is the curve at the candidates."""
     rows, count = candidates.shape
