@@ -70,20 +70,6 @@ FAULTS: list[Fault] = [
         "tests/mdmtheory/exact/test_markov.py::test_the_integrand_under_the_mixture_averages_to_the_divergence",
     ),
     Fault(
-        "conflict curves leave no room for rare conflicts",
-        "languages/information/estimates.py",
-        "sets.surplus, skewed=True)",
-        "sets.surplus)",
-        f"{COVERAGE}::test_conflict_curve",
-    ),
-    Fault(
-        "Z of few rows by Student's interval alone",
-        "languages/information/estimates.py",
-        "result.append(Estimate.from_skewed_samples(",
-        "result.append(Estimate.from_samples(",
-        f"{COVERAGE}::test_z",
-    ),
-    Fault(
         "surviving runs draw from the product law itself",
         "mdmtheory/estimates/surviving.py",
         "weights = law[open_, i] * ahead",
