@@ -73,8 +73,8 @@ FAULTS: list[Fault] = [
     Fault(
         "three rare factors are multiplied before the floor is held against them",
         "languages/inference/noisy_tokens.py",
-        "doubtful |= ((evidence > 0) & (evidence < RAREST)).any(2).any(0)",
-        "doubtful |= (evidence < 0).any(2).any(0)",
+        "RAREST = 1e-160",
+        "RAREST = 1e-320",
         "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_what_three_rare_factors_leave "
         "tests/mdmtheory/denoisers/test_uniform_oracle.py::test_rare_factors_against_exact_arithmetic",
     ),
@@ -93,10 +93,10 @@ FAULTS: list[Fault] = [
         "tests/mdmtheory/exact/test_markov_extrapolation.py::test_no_error_is_no_negative_zero",
     ),
     Fault(
-        "a refusal offers twice what can be done",
+        "a refusal offers more than can be done",
         "languages/budget.py",
-        "    low, high = 0, beyond\n",
-        "    low, high = 0, 2 * beyond\n",
+        "    return low\n",
+        "    return high\n",
         "tests/languages/test_budget.py",
     ),
 ]
