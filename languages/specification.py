@@ -177,7 +177,7 @@ def as_language(language: Language | str, *, name: str = "language") -> Language
     """
     if isinstance(language, str):
         return language_from(language)
-    if not isinstance(language, Language):
+    if not isinstance(language, Language) and not hasattr(language, "conditionals"):  # what acts like one will do
         raise ValueError(
             f"{name} must be a Language, or a specification such as '2-gram' or 'hmm:states=8', got {language!r}"
         )
