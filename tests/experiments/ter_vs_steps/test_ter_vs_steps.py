@@ -125,7 +125,8 @@ def test_cells_do_not_depend_on_each_other():
 def test_a_dry_run_lists_cells_and_writes_nothing(tmp_path, capsys):
     assert main(EXPERIMENT, ["--preset", "paper-oracle", "--dry-run", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
-    assert "4-gram L=1024 num_steps=2048" in printed
+    count = len(cells(PRESETS["paper-oracle"]))
+    assert f"{count} cells, 0 finished, {count} to run" in printed
     assert "with " in printed
     assert not (tmp_path / "out").exists()
 
