@@ -15,10 +15,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks are chosen by
 def pytest_collection_modifyitems(items):
-    """Skip tests marked gpu, with the reason, where there is no CUDA device."""
-    if torch.cuda.is_available():
-        return
+    """Skip tests marked gpu, with the reason, where there is no CUDA device; whole runs are slow."""
     for item in items:
-        if "gpu" in item.keywords:
+        if {"smoke", "whole"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+        if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device, torch.cuda.is_available() is False"))

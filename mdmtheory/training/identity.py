@@ -22,6 +22,8 @@ _LOSSES: dict[type[Objective], str] = {
     AR: "any-order",  # files say of every run what it would do if it were one of diffusion
 }
 _OLDER_NAMES = {"noise": "process", "steps": "loss_steps", "sampling": "time_sampling"}
+_LEFT_OUT = ("boundary_tokens", "targets")
+"""Settings that the first files had not, and that are not written where they are off."""
 _DEFAULTS = {
     "process": "absorbing",
     "parametrisation": "posterior",
@@ -64,7 +66,7 @@ def difference(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[str, Any,
     found = {**json.loads(json.dumps(older)), **found}
     # The digest is of the tables; a sample, all that older files have, depends on the device and misses small changes.
     passed_over = "language" if found.get("language_digest") else "language_digest"
-    for name in wanted | found:
+    for name in dict.fromkeys((*wanted, *_LEFT_OUT)):
         if name != passed_over and found.get(name) != wanted.get(name):
             return name, found.get(name), wanted.get(name)
     return None

@@ -32,7 +32,7 @@ DEAR = {
     ),
     "random_ngram(9, 10**6)": (lambda: random_ngram(9, 10**6, seed=0), r"order=9 .*vocab_size up to 6$"),
     "copy_pairs(10**4)": (lambda: copy_pairs(10**4), r"num_symbols=10000 .*BlockForms\(MDSForms\(10000, 1\), 2\)$"),
-    "copy-pairs": (lambda: language_from("copy-pairs:symbols=20000"), "num_symbols=20000 takes"),
+    "copy-pairs": (lambda: language_from("copy-pairs:symbols=20000"), "symbols=20000 takes"),
     "repeated_symbol(10**9)": (lambda: repeated_symbol(10**9), "num_symbols=1000000000 needs .* GiB.*smaller num_symb"),
     "deterministic_cycle(10**9)": (lambda: deterministic_cycle(10**9), "num_symbols=1000000000 needs"),
     "random_walk(10**9)": (lambda: random_walk(10**9), "num_values=1000000000 needs"),

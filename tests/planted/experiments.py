@@ -13,8 +13,8 @@ FAULTS: list[Fault] = [
     Fault(
         "the path law of a chain is called the marginal one",
         "experiments/shared/path_law.py",
-        'uniform_reveal(n)), law="path"',
-        'uniform_reveal(n)), law="marginal"',
+        "return {n: curve.path_kl(uniform_reveal(n)) for",
+        'return {n: dataclasses.replace(curve.path_kl(uniform_reveal(n)), law="marginal") for',
         "tests/experiments/shared/test_rows.py",
     ),
     Fault(

@@ -188,8 +188,8 @@ FAULTS: list[Fault] = [
     Fault(
         "hidden tables are divided by their sums once more on their way to a device",
         "languages/hidden_markov.py",
-        "table.to(device) for table in",
-        "table.to(device) / table.sum(-1, keepdim=True) for table in",
+        "getattr(self, name).to(device))",
+        "getattr(self, name).to(device) / getattr(self, name).sum(-1, keepdim=True).to(device))",
         "tests/languages/interchange/test_digest.py::test_hidden_tables_move_bit_for_bit",
     ),
 ]

@@ -78,6 +78,7 @@ def uninterrupted(toy, tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.slow
 def test_after_sigkill_only_the_cells_under_way_are_lost(start, tmp_path, uninterrupted):
     process, workers = run_until(start, flags(tmp_path, pause=600), tmp_path, slow={4, 2})
     assert len(workers) == 2

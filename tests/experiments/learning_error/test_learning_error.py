@@ -107,7 +107,7 @@ def test_more_training_less_error(smoke):
     assert np.isinf(largest["high"]).all()
 
 
-def test_the_enumerated_network_is_exact(smoke):
+def test_the_enumerated_network_is_exact(smoke, tmp_path):
     """Everything about it again: identity to rounding, and the law summed by hand."""
     table = smoke[1]
     small = table[(table["language"] == SMOKE.small_language) & (table["length"] == SMOKE.small_length)]
@@ -115,7 +115,7 @@ def test_the_enumerated_network_is_exact(smoke):
     assert kl["predicted"] == pytest.approx(kl["measured"], abs=1e-9)
     language = language_from(SMOKE.small_language)
     (cell,) = (cell for cell in cells(SMOKE) if isinstance(cell, EnumeratedCell))
-    model = cell.train(language, None)
+    model = cell.train(language, tmp_path)
     law = torch.zeros(3**4, dtype=torch.float64)
     rows = enumeration.sequences(3, 4)
     for rounds in itertools.product(range(2), repeat=4):

@@ -170,6 +170,7 @@ def test_the_digest_is_that_of_the_code(tmp_path, monkeypatch):
     assert len(digests | {code_digest(["some_module_of_mine"]), code_digest()}) == len(digests) + 2
 
 
+@pytest.mark.slow
 def test_a_planted_bound_fails_the_command(tmp_path):
     """As a user does it: a module that adds an entry. Mended, it passes; nothing stale is believed."""
     out = tmp_path / "out"

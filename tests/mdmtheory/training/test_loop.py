@@ -177,7 +177,7 @@ def test_a_language_may_be_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "culprit"),
     [
-        ((3, 8, SHORT), "language must be a Language or a specification"),
+        ((3, 8, SHORT), "language must be a Language, or a specification"),
         (("2-grm", 8, SHORT), "unknown language '2-grm'"),
         ((LANGUAGE, "8", SHORT), "length must be a whole number"),
         ((LANGUAGE, 8, {"steps": 3}), "config must be a TrainingConfig"),
