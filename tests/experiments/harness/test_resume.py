@@ -17,6 +17,8 @@ from experiments.harness.runner import run_cells, threads_per_job
 from experiments.harness.signals import ENDING, Ended, ending_like_ctrl_c
 from experiments.harness.tables import read_results
 
+pytestmark = pytest.mark.slow  # processes that start, are killed and go on
+
 PATIENCE_SECONDS = 60.0
 
 
@@ -78,7 +80,6 @@ def uninterrupted(toy, tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.slow
 def test_after_sigkill_only_the_cells_under_way_are_lost(start, tmp_path, uninterrupted):
     process, workers = run_until(start, flags(tmp_path, pause=600), tmp_path, slow={4, 2})
     assert len(workers) == 2

@@ -16,6 +16,8 @@ from reference.timed_cells import TimedCell, TimedConfig, timed_experiment
 
 from experiments.harness import main
 
+pytestmark = pytest.mark.slow  # processes that start, are killed and go on
+
 
 def test_cells_run_in_order_and_what_does_not_fit_is_left_out(tmp_path):
     cells = [TimedCell("b", estimate=1.0), TimedCell("long", estimate=1e6), TimedCell("a", estimate=2.0)]

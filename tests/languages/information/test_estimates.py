@@ -109,6 +109,7 @@ def test_a_known_value_with_an_interval_counts_with_its_error():
         assert (got.high - got.low) / 2 > 0.9 * min(half, 0.09)
 
 
+@pytest.mark.slow
 def test_intervals_have_their_coverage():
     """64 sequences, 200 times: a 95 % interval of the path KL of 8 steps covers 180 to 199 times, else p < 1e-4."""
     language, length = LANGUAGES["hmm"]

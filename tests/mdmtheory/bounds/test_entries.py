@@ -55,6 +55,7 @@ def holds(name, *args, **kwargs):
 
 
 @case(20, seed=SEED, length=st.integers(1, 4), vocab=VOCAB, epsilon=st.sampled_from([0.03, 0.1, 0.24]), wrong=WRONG)
+@pytest.mark.slow
 def test_feng_ter(seed, length, vocab, epsilon, wrong):
     language = random_ngram(2, vocab, seed=seed, prune_below=0.2 * (seed % 2))
     assume(wrong is None or epsilon > 0.2)  # thousands of steps are for the curve alone

@@ -194,6 +194,7 @@ def paired_excess(objective: Diffusion, network: Network, oracle: Denoiser) -> f
     return float(mine - exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["d3pm uniform", "sedd absorbing", "sedd uniform", "leave-one-out by score entropy"])
 def test_a_small_network_learns(name: str) -> None:
     objective = EVERY[name]
