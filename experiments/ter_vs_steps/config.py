@@ -26,7 +26,7 @@ class Config(SyntheticConfig):
     """
 
     steps: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-    models: tuple[Literal[Network, "none"], ...] = ("mdm", "ar")
+    models: tuple[Literal[Network, "none"], ...] = ("mdm-exact", "ar-exact")
     model_steps: tuple[int, ...] = (1, 4, 16, 64, 256)
     recipe: str = "demo"
     samples: int = 1024
@@ -55,6 +55,7 @@ class Config(SyntheticConfig):
 SMOKE = Config(
     languages=("2-gram", "hmm"),
     lengths=(16,),
+    models=("mdm", "ar"),
     steps=(1, 4, 16),
     model_steps=(4,),
     recipe="smoke",
