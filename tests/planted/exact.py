@@ -86,13 +86,6 @@ FAULTS: list[Fault] = [
         "tests/mdmtheory/exact/test_markov_extrapolation.py::test_a_fast_drift_does_not_hide_a_slow_one",
     ),
     Fault(
-        "no error is printed as minus zero",
-        f"{MARKOV}/extrapolation.py",
-        "Estimate(abs(math.expm1(min(0.0, value))), low, high",
-        "Estimate(-math.expm1(min(0.0, value)), low, high",
-        "tests/mdmtheory/exact/test_markov_extrapolation.py::test_no_error_is_no_negative_zero",
-    ),
-    Fault(
         "a refusal offers more than can be done",
         "languages/budget.py",
         "    return low\n",
