@@ -18,15 +18,13 @@ def position_information(language: Language, length: int) -> Float[Tensor, " L"]
     positions alone (rotary, without boundary tokens) are such models. Zero for a stationary start.
 
     Args:
-        language: Any language that knows its posteriors.
+        language: Any language.
         length: L ≥ 1.
 
     Returns:
         (L,) float64, exact.
     """
-    length = check_count("length", length)
-    hidden = torch.full((1, length), language.mask_id, device=language.device)
-    marginals = language.posterior(hidden)[0].exp()
+    marginals = language.marginals(check_count("length", length))
     mean = marginals.mean(0)
     # Where q̄ is zero every q_i is: the quotient is of no account, but must not be 0 / 0.
     ratio = marginals / torch.where(mean > 0, mean, 1)
