@@ -11,9 +11,8 @@ from torch import Tensor
 
 from languages.checks import check_count
 from languages.ranks import ranks
-from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
-from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
+from mdmtheory.diffusion.losses.masked_cross_entropy import MaskedCrossEntropy
 from mdmtheory.diffusion.losses.times import TimeSampling, unit_levels
 from mdmtheory.diffusion.processes import Absorbing
 
@@ -21,7 +20,7 @@ Masking = Literal["count", "bernoulli"]
 
 
 @final
-class AnyOrder(DiffusionLoss):
+class AnyOrder(MaskedCrossEntropy):
     """The average over reveal orders o of Σ_k −log p(x_{o_k} | x_{o_1} … x_{o_{k−1}}), in two forms of one mean.
 
         "count"      Σ_{k=1}^L 1/k E_{|M|=k} Σ_{i∈M} −log p(x_i | rest), M uniform among the k-subsets
@@ -45,7 +44,6 @@ class AnyOrder(DiffusionLoss):
         ValueError: An unknown masking, or a skew below one.
     """
 
-    output: ClassVar[Output] = "log-posterior"
     minimum: Minimum = "entropy"
     draws: ClassVar[int] = 1
 
@@ -107,21 +105,3 @@ class AnyOrder(DiffusionLoss):
             return total * (self.skew * time.to(total.dtype) ** (-1 / self.skew) / length)
         chance = time ** (1 / self.skew) - (time - 1 / length).clamp(min=0) ** (1 / self.skew)
         return total * (1 / (length * (time * length).round() * chance)).to(total.dtype)
-
-    def terms(
-        self,
-        output: Float[Tensor, "K V"],
-        tokens: Int[Tensor, " K"],
-        noisy: Int[Tensor, " K"],
-        time: Float[Tensor, " K"],
-    ) -> Float[Tensor, " K"]:
-        return -output.gather(-1, tokens[:, None])[:, 0]
-
-    def expected_terms(
-        self,
-        output: Float[Tensor, "K V"],
-        law: Float[Tensor, "K V"],
-        noisy: Int[Tensor, " K"],
-        time: Float[Tensor, " K"],
-    ) -> Float[Tensor, " K"]:
-        return cross_entropies(law, output)

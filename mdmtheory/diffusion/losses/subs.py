@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from languages.checks import check_count
-from mdmtheory.diffusion.losses.diffusion_loss import DiffusionLoss, Output
-from mdmtheory.diffusion.losses.expectation import cross_entropies
 from mdmtheory.diffusion.losses.loss import Minimum
+from mdmtheory.diffusion.losses.masked_cross_entropy import MaskedCrossEntropy
 from mdmtheory.diffusion.losses.times import (
     TimeSampling,
     continuous_times,
@@ -24,7 +23,7 @@ from mdmtheory.diffusion.schedules import Linear, Schedule
 
 
 @final
-class Subs(DiffusionLoss):
+class Subs(MaskedCrossEntropy):
     """Weighted cross-entropy at masks, the NELBO of MDLM (2406.07524, eqs. 8 and 10) and MD4 (2406.04329).
 
         continuous   ∫_0^1 −α'(t)/(1 − α(t)) E Σ_{i masked} −log p(x_i | x_t) dt
@@ -42,8 +41,6 @@ class Subs(DiffusionLoss):
     Raises:
         ValueError: num_steps below one.
     """
-
-    output: ClassVar[Output] = "log-posterior"
 
     def __init__(
         self,
@@ -80,21 +77,3 @@ class Subs(DiffusionLoss):
         else:
             revealed = self.num_steps * (self.schedule.alpha(previous_time(time, self.num_steps)) - self.alpha(time))
         return total * (revealed / noise).to(total.dtype) / length
-
-    def terms(
-        self,
-        output: Float[Tensor, "K V"],
-        tokens: Int[Tensor, " K"],
-        noisy: Int[Tensor, " K"],
-        time: Float[Tensor, " K"],
-    ) -> Float[Tensor, " K"]:
-        return -output.gather(-1, tokens[:, None])[:, 0]
-
-    def expected_terms(
-        self,
-        output: Float[Tensor, "K V"],
-        law: Float[Tensor, "K V"],
-        noisy: Int[Tensor, " K"],
-        time: Float[Tensor, " K"],
-    ) -> Float[Tensor, " K"]:
-        return cross_entropies(law, output)
