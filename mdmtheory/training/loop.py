@@ -15,7 +15,6 @@ from languages.estimate import Estimate
 from languages.information import position_information
 from languages.language import Language
 from languages.specification import as_language
-from mdmtheory.networks.config import TransformerConfig
 from mdmtheory.training import checkpoints
 from mdmtheory.training.config import TrainingConfig
 from mdmtheory.training.data import SequenceSource, source_from
@@ -67,7 +66,8 @@ def train(
     length = check_count("length", length)
     shape = config.transformer(language.vocab_size)
     check_data(config, language, length)
-    _warn_of_positions(language, length, shape)
+    if config.objective.sees_masks and not shape.boundary_tokens:
+        _warn_of_positions(language, length)
     folder = config.run.checkpoint_dir
     path = None if folder is None else checkpoints.prepare_folder(folder)
     identity = run_identity(language, length, config) if path is not None else {}
@@ -120,7 +120,7 @@ def _run(
     masks_generator = torch.Generator(device=device)
     pace = Pace(config.total_steps, config.run.time_limit_seconds, done.cuts)
     step, saved, window, history = done.step, done.step, done.window, list(done.history)
-    truth = config.objective.truth(language if config.objective.targets == "samples" else language.to(device))
+    truth = config.objective.truth(language, device)
     begun = time.perf_counter() - done.seconds
     total, rate = torch.tensor(window.total, device=device), 0.0
 
@@ -181,10 +181,8 @@ def _run(
     return state
 
 
-def _warn_of_positions(language: Language, length: int, shape: TransformerConfig) -> None:
-    """Warn of an error that no training removes: positions that the network cannot tell apart."""
-    if shape.causal or shape.boundary_tokens:
-        return
+def _warn_of_positions(language: Language, length: int) -> None:
+    """Warn of an error that no training removes: masks that a network cannot tell apart."""
     floor = float(position_information(language, length).mean())
     if floor > LEAST_FLOOR:
         warnings.warn(

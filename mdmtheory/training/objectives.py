@@ -69,6 +69,11 @@ class Objective(abc.ABC):
         """In which form the network is told the noise level; None if it is not."""
         return None
 
+    @property
+    def sees_masks(self) -> bool:
+        """Whether the network reads rows with masks, in the end masks alone."""
+        return False
+
     @abc.abstractmethod
     def loss(self, vocab_size: int) -> Loss:
         """The loss over a vocabulary."""
@@ -98,13 +103,17 @@ class Objective(abc.ABC):
         model = loss.reading(network, self.parametrisation)
         return loss.estimate(model, tokens, generator=generator, truth=truth)
 
-    def truth(self, language: Language) -> Network | None:
+    def truth(self, language: Language, device: torch.device | str = "cpu") -> Network | None:
         """What answers with the exact law of the tokens where targets are exact; see `Loss.estimate`. Else None.
+
+        Args:
+            language: Where the tokens come from.
+            device: Where it answers.
 
         Raises:
             ValueError: A language whose law under this noise is not known.
         """
-        return self._exact_targets(language) if self.targets == "exact" else None
+        return self._exact_targets(language.to(device)) if self.targets == "exact" else None
 
     @abc.abstractmethod
     def _exact_targets(self, language: Language) -> Network: ...
@@ -172,6 +181,10 @@ class Diffusion(Objective):
 
     def _exact_targets(self, language: Language) -> Network:
         return Oracle(language) if self.noise == "absorbing" else UniformOracle(language)
+
+    @property
+    def sees_masks(self) -> bool:
+        return self.noise == "absorbing"
 
     def process(self, vocab_size: int) -> Process:
         """The noise over a vocabulary."""

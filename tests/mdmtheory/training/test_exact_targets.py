@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import pytest
 import torch
@@ -70,6 +71,15 @@ def test_positions_are_told_apart_by_boundary_tokens_alone() -> None:
         unbounded = error(run(language, 6, objective=MDM(targets="exact"), boundary_tokens=False), language, 6, 1)
     assert bounded < 0.2 * floor
     assert floor - 1e-6 < unbounded < 1.3 * floor
+
+
+def test_what_is_said_of_masks_is_not_said_of_uniform_noise() -> None:
+    """No row of it is masked, and random tokens tell their positions a little."""
+    language = language_from("2-gram:vocab=3,stop=0.2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(language, 6, objective=SEDD(noise="uniform"), boundary_tokens=False, steps=1)
+        run(language, 6, objective=AR(), boundary_tokens=False, steps=1)
 
 
 def test_checkpoints_of_old_runs_are_still_those_of_their_runs() -> None:
