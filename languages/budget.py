@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,15 @@ def check_memory(needed: float, device: torch.device | str, what: str, instead: 
         raise ValueError(
             f"{what} needs {needed / 2**30:.3g} GiB, and {free / 2**30:.3g} GiB are free on {device}; {instead}"
         )
+
+
+def total_bytes() -> float:
+    """Memory of this machine, or of the group of processes that this one belongs to; infinite where nobody says."""
+    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
+    try:
+        return min(total, float((GROUP / "memory.max").read_text()))
+    except (OSError, ValueError):  # no such limit here
+        return total
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:

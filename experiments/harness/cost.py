@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from experiments.harness.cells import Cell
@@ -60,15 +58,6 @@ def check_cost(config: C, usual: C, cells_of: Callable[[C], Sequence[Cell]], mos
         fits = dearest(dataclasses.replace(config, **{name: _capped(getattr(config, name), middle)}))[0] <= 1
         low, high = (middle, high) if fits else (low, middle)
     raise ValueError(f"{name} must be at most about {_rounded(low)} here: {needed}")
-
-
-def total_bytes() -> float:
-    """Memory of this machine, or of the group of processes that this one belongs to."""
-    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
-    try:
-        return min(total, float(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no such limit here
-        return total
 
 
 def _sizes(config: ExperimentConfig) -> list[str]:

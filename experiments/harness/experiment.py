@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from experiments.harness.cell_files import read_cell
 from experiments.harness.cells import Cell
 from experiments.harness.config import ExperimentConfig
-from experiments.harness.cost import check_cost, total_bytes
+from experiments.harness.cost import check_cost
 from experiments.harness.folder import claimed, forget
 from experiments.harness.progress import Progress
 from experiments.harness.provenance import now, provenance, write_run
@@ -108,6 +108,8 @@ class Experiment(Generic[C]):
         Raises:
             ValueError: A configuration that cannot work, or a damaged cell in the folder.
         """
+        from languages.budget import total_bytes  # not at the top: it brings torch, which --help can do without
+
         config.check()
         cells = self.cells(config)
         limited = math.isfinite(self.time_limit(config))
