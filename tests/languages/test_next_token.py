@@ -66,6 +66,14 @@ def test_small_weights_are_not_taken_for_zeros() -> None:
     assert float(laws[0, 3, 0]) == pytest.approx(np.log(tiny))
 
 
+def test_a_weight_that_was_lost_may_win_in_the_end() -> None:
+    """After 0, 0 the second state has 1e−400 of the first, which no float holds; after 2, 2 it has 1e+200 of it."""
+    language = HMMLanguage([0.5, 0.5], [[1, 0], [0, 1]], [[1, 0, 1e-300], [1e-200, 0, 1]])
+    laws = next_token_log_probs(language, torch.tensor([[0, 0, 2, 2, 2]]))
+    assert float(laws[0, 4, 2]) == pytest.approx(0.0, abs=1e-12)
+    assert float(laws[0, 4, 0]) == pytest.approx(np.log(2e-200))  # either state, each with 1e−200
+
+
 @pytest.mark.parametrize("name", ["3-gram", "hmm"])
 def test_empty_batches_and_a_language_that_knows_only_its_posteriors(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -141,4 +141,11 @@ FAULTS: list[Fault] = [
         "if start > m:",
         "tests/languages/test_constructions.py::test_bad_input",
     ),
+    Fault(
+        "the law of the next token trusts weights that underflow",
+        "languages/next_token.py",
+        "settled &= (total[:, 0] > 0) & ~((belief > 0) & (belief < least)).any(1)",
+        "settled &= total[:, 0] > 0",
+        "tests/languages/test_next_token.py",
+    ),
 ]
